@@ -1,7 +1,12 @@
-//! The one crate with `unsafe` code: memory-mapped tensors and CPU kernels.
+//! The one crate with `unsafe` code and C++: memory-mapped tensors, CPU kernels, the C++ bridge.
 //!
 //! **Invariant:** every `unsafe` block in the project lives here, each with a `SAFETY` note.
 
+mod bridge;
+mod conv_pool;
 mod mapped;
+mod memory;
 
+pub use bridge::{grad_enabled, parallel_for, with_backward};
+pub use conv_pool::conv_relu_pool;
 pub use mapped::MappedFile;

@@ -84,7 +84,13 @@ impl MappedFile {
         // SAFETY: the bytes live for the rest of the process, are aligned for `kind`, and hold
         // exactly the elements of the contiguous `shape` (checked above).
         Some(unsafe {
-            Tensor::from_blob(bytes.as_ptr(), shape, &contiguous_strides(shape), kind, Device::Cpu)
+            Tensor::from_blob(
+                bytes.as_ptr(),
+                shape,
+                &contiguous_strides(shape),
+                kind,
+                Device::Cpu,
+            )
         })
     }
 }

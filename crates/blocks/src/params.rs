@@ -1,0 +1,394 @@
+//! Parameters: one constructor per model, for training and for inference.
+//!
+//! A model asks a [`Params`] scope for each tensor by name and shape. Behind it is either a stored
+//! checkpoint, or freshly initialised variables, or trainable copies of a stored checkpoint.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::{Init, TensorSource};
+
+/// Why a model could not get its parameters.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParamsError {
+    /// The checkpoint lacks a tensor that the model needs.
+    #[error("{origin}: tensor `{name}` {shape:?} is missing")]
+    Missing {
+        /// The tensor's full name.
+        name: String,
+        /// The shape that the model needs.
+        shape: Vec<i64>,
+        /// The checkpoint.
+        origin: String,
+    },
+    /// A stored tensor has another shape than the model needs.
+    #[error("{origin}: tensor `{name}`: expected shape {expected:?}, found {found:?}")]
+    Shape {
+        /// The tensor's full name.
+        name: String,
+        /// The shape that the model needs.
+        expected: Vec<i64>,
+        /// The stored shape.
+        found: Vec<i64>,
+        /// The checkpoint.
+        origin: String,
+    },
+    /// The checkpoint has tensors that the model did not ask for.
+    #[error("{origin}: {} the model has no place for: {}", count(.names.len()), list(.names))]
+    Surplus {
+        /// The tensors' full names.
+        names: Vec<String>,
+        /// The checkpoint.
+        origin: String,
+    },
+}
+
+fn count(n: usize) -> String {
+    if n == 1 {
+        "1 tensor".to_string()
+    } else {
+        format!("{n} tensors")
+    }
+}
+
+/// The first few names, quoted.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = names
+        .iter()
+        .take(SHOWN)
+        .map(|n| format!("`{n}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > SHOWN {
+        text += ", …";
+    }
+    text
+}
+
+/// What a tensor is to the training loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Learned by gradient descent.
+    Weight,
+    /// Saved with the model but not learned by gradient descent, e.g. a running mean.
+    Buffer,
+}
+
+/// One tensor of a model, by its full name.
+#[derive(Debug)]
+pub struct Param {
+    /// The full name, as in the checkpoint.
+    pub name: String,
+    /// The tensor itself: it shares its storage with the model's.
+    pub tensor: Tensor,
+    /// Learned or not.
+    pub role: Role,
+}
+
+/// A scope from which a model takes its parameters by name.
+///
+/// ```
+/// use sensorium_blocks::{Init, Params};
+///
+/// let params = Params::fresh(42);
+/// let w = (&params / "dense").weight("weight", &[10, 20], Init::Xavier)?;
+/// assert!(w.requires_grad());
+/// assert_eq!(params.all()[0].name, "dense.weight");
+/// # Ok::<(), sensorium_blocks::ParamsError>(())
+/// ```
+#[derive(Clone)]
+pub struct Params {
+    store: Rc<Store>,
+    path: String,
+}
+
+struct Store {
+    source: Option<Arc<dyn TensorSource>>,
+    trainable: bool,
+    seed: i64,
+    device: Device,
+    kind: Option<Kind>,
+    given: RefCell<Vec<Param>>,
+}
+
+impl Params {
+    /// Parameters as they are stored in `source`, for inference.
+    pub fn stored(source: Arc<dyn TensorSource>) -> Self {
+        Self::new(Some(source), false, 0)
+    }
+
+    /// Freshly initialised, trainable parameters.
+    ///
+    /// A tensor's values depend on `seed` and its name alone, not on the order of the requests.
+    /// Drawing them seeds libtorch's global generator.
+    pub fn fresh(seed: i64) -> Self {
+        Self::new(None, true, seed)
+    }
+
+    /// Trainable copies of the parameters stored in `source`, to go on training them.
+    pub fn trainable(source: Arc<dyn TensorSource>) -> Self {
+        Self::new(Some(source), true, 0)
+    }
+
+    fn new(source: Option<Arc<dyn TensorSource>>, trainable: bool, seed: i64) -> Self {
+        let store = Store {
+            source,
+            trainable,
+            seed,
+            device: Device::Cpu,
+            kind: None,
+            given: RefCell::default(),
+        };
+        Self {
+            store: Rc::new(store),
+            path: String::new(),
+        }
+    }
+
+    /// Puts the parameters on `device` (the CPU unless told).
+    ///
+    /// # Panics
+    /// If a tensor has been given out already.
+    pub fn on(self, device: Device) -> Self {
+        self.with(|store| store.device = device)
+    }
+
+    /// Converts floating-point parameters to `kind` (unless told: as stored, `f32` for fresh ones).
+    ///
+    /// # Panics
+    /// If a tensor has been given out already.
+    pub fn of_kind(self, kind: Kind) -> Self {
+        self.with(|store| store.kind = Some(kind))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Store)) -> Self {
+        let store = Rc::get_mut(&mut self.store).expect("set device and kind before building a model");
+        change(store);
+        self
+    }
+
+    /// The scope `name` within this one; `&params / "name"` does the same.
+    pub fn sub(&self, name: &str) -> Self {
+        Self {
+            store: Rc::clone(&self.store),
+            path: self.full(name),
+        }
+    }
+
+    /// The device that the parameters are on.
+    pub fn device(&self) -> Device {
+        self.store.device
+    }
+
+    /// The learned tensor `name` of `shape`; `init` fills it where nothing is stored.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks it or has it with another shape.
+    pub fn weight(&self, name: &str, shape: &[i64], init: Init) -> Result<Tensor, ParamsError> {
+        self.get(name, shape, init, Role::Weight)
+    }
+
+    /// The tensor `name` of `shape` that is saved with the model but not learned.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks it or has it with another shape.
+    pub fn buffer(&self, name: &str, shape: &[i64], init: Init) -> Result<Tensor, ParamsError> {
+        self.get(name, shape, init, Role::Buffer)
+    }
+
+    /// Whether the checkpoint has the tensor `name`; `None` if there is no checkpoint.
+    pub fn has(&self, name: &str) -> Option<bool> {
+        let source = self.store.source.as_ref()?;
+        Some(source.shape(&self.full(name)).is_some())
+    }
+
+    /// Every tensor given out so far, in that order, sharing storage with the model's.
+    pub fn all(&self) -> Vec<Param> {
+        let share = |p: &Param| Param {
+            name: p.name.clone(),
+            tensor: p.tensor.shallow_clone(),
+            role: p.role,
+        };
+        self.store.given.borrow().iter().map(share).collect()
+    }
+
+    /// The number of elements of the learned tensors given out so far.
+    pub fn count(&self) -> usize {
+        let given = self.store.given.borrow();
+        given
+            .iter()
+            .filter(|p| p.role == Role::Weight)
+            .map(|p| p.tensor.numel())
+            .sum()
+    }
+
+    /// Checks that nothing stored was left unused, once the model is built.
+    ///
+    /// # Errors
+    /// [`ParamsError::Surplus`] with the names that the model did not ask for.
+    pub fn check_all_used(&self) -> Result<(), ParamsError> {
+        let Some(source) = &self.store.source else {
+            return Ok(());
+        };
+        let given = self.store.given.borrow();
+        let used: BTreeSet<&str> = given.iter().map(|p| p.name.as_str()).collect();
+        let names: Vec<String> = source
+            .names()
+            .into_iter()
+            .filter(|n| !used.contains(n))
+            .map(String::from)
+            .collect();
+        if names.is_empty() {
+            Ok(())
+        } else {
+            Err(ParamsError::Surplus {
+                names,
+                origin: source.origin(),
+            })
+        }
+    }
+
+    fn full(&self, name: &str) -> String {
+        if self.path.is_empty() {
+            name.to_string()
+        } else {
+            format!("{}.{name}", self.path)
+        }
+    }
+
+    fn get(&self, name: &str, shape: &[i64], init: Init, role: Role) -> Result<Tensor, ParamsError> {
+        let name = self.full(name);
+        let store = &*self.store;
+        let tensor = match &store.source {
+            Some(source) => store.read(source.as_ref(), &name, shape)?,
+            None => {
+                tch::manual_seed(seed_of(store.seed, &name));
+                init.tensor(shape, store.kind.unwrap_or(Kind::Float), store.device)
+            }
+        };
+        let tensor = tensor.set_requires_grad(store.trainable && role == Role::Weight);
+        store.given.borrow_mut().push(Param {
+            name,
+            tensor: tensor.shallow_clone(),
+            role,
+        });
+        Ok(tensor)
+    }
+}
+
+impl Store {
+    fn read(&self, source: &dyn TensorSource, name: &str, shape: &[i64]) -> Result<Tensor, ParamsError> {
+        let missing = || ParamsError::Missing {
+            name: name.to_string(),
+            shape: shape.to_vec(),
+            origin: source.origin(),
+        };
+        let found = source.shape(name).ok_or_else(missing)?;
+        if found != shape {
+            return Err(ParamsError::Shape {
+                name: name.to_string(),
+                expected: shape.to_vec(),
+                found,
+                origin: source.origin(),
+            });
+        }
+        let stored = source.tensor(name).ok_or_else(missing)?;
+        let kind = match self.kind {
+            Some(kind) if stored.is_floating_point() => kind,
+            _ => stored.kind(),
+        };
+        // A variable must own its memory: training writes to it.
+        Ok(stored.to_device_(self.device, kind, false, self.trainable))
+    }
+}
+
+impl std::ops::Div<&str> for &Params {
+    type Output = Params;
+
+    fn div(self, name: &str) -> Params {
+        self.sub(name)
+    }
+}
+
+/// A seed for each name: the FNV-1a hash of the name, mixed with `seed`.
+fn seed_of(seed: i64, name: &str) -> i64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325u64 ^ (seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for byte in name.bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    (hash >> 1) as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemorySource;
+
+    fn source() -> Arc<dyn TensorSource> {
+        let options = (Kind::Float, Device::Cpu);
+        let tensors = [("a.weight", [2, 3]), ("a.bias", [2, 1]), ("b", [4, 1])];
+        let tensors = tensors.map(|(name, shape)| (name.to_string(), Tensor::ones(shape, options)));
+        Arc::new(MemorySource::new(tensors))
+    }
+
+    #[test]
+    fn errors_name_the_tensor() {
+        let params = Params::stored(source());
+        let error = (&params / "a").weight("gain", &[2], Init::Const(0.)).unwrap_err();
+        assert_eq!(error.to_string(), "memory: tensor `a.gain` [2] is missing");
+        let error = (&params / "a")
+            .weight("weight", &[3, 2], Init::Const(0.))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "memory: tensor `a.weight`: expected shape [3, 2], found [2, 3]"
+        );
+        let _ = (&params / "a")
+            .weight("weight", &[2, 3], Init::Const(0.))
+            .unwrap();
+        let error = params.check_all_used().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "memory: 2 tensors the model has no place for: `a.bias`, `b`"
+        );
+    }
+
+    #[test]
+    fn stored_tensors_are_shared_and_trainable_ones_copied() {
+        let source = source();
+        let stored = source.tensor("b").unwrap();
+        let shared = Params::stored(Arc::clone(&source))
+            .weight("b", &[4, 1], Init::He)
+            .unwrap();
+        assert_eq!(shared.data_ptr(), stored.data_ptr());
+        assert!(!shared.requires_grad());
+        let copy = Params::trainable(source).weight("b", &[4, 1], Init::He).unwrap();
+        assert_ne!(copy.data_ptr(), stored.data_ptr());
+        assert!(copy.requires_grad());
+    }
+
+    #[test]
+    fn fresh_values_depend_on_seed_and_name_only() {
+        let draw = |seed, names: [&str; 2]| {
+            let params = Params::fresh(seed);
+            names.map(|n| params.weight(n, &[3, 3], Init::He).unwrap())
+        };
+        let [a, b] = draw(1, ["a", "b"]);
+        let [b2, a2] = draw(1, ["b", "a"]);
+        let [a3, _] = draw(2, ["a", "b"]);
+        assert!(a.equal(&a2) && b.equal(&b2));
+        assert!(!a.equal(&b) && !a.equal(&a3));
+    }
+
+    #[test]
+    fn kinds_convert_on_the_way_in() {
+        let params = Params::stored(source()).of_kind(Kind::Half);
+        assert_eq!(params.weight("b", &[4, 1], Init::He).unwrap().kind(), Kind::Half);
+    }
+}
