@@ -1,1 +1,37 @@
-//! TODO
+//! From a name to files: model folders, shipped models, the cache, the Hugging Face hub, data sets.
+//!
+//! [`Hub::resolve`] turns what a user wrote (`./my-model`, `mnist-cnn`, `acme/tiny`) into a
+//! [`Model`], whose `config.json` and weights can then be read. Weights are safetensors, mapped
+//! into memory. [`datasets`] does the same for training data.
+//!
+//! **Invariant:** no tensor maths here, nothing is printed, and no network is used when the files
+//! are on this machine.
+//!
+//! ```no_run
+//! use sensorium_hub::{Hub, HubOptions};
+//!
+//! let hub = Hub::new(HubOptions::default())?;
+//! let model = hub.resolve("mnist-cnn")?;
+//! println!("{} tensors", model.weights()?.names().len());
+//! # Ok::<(), sensorium_hub::Error>(())
+//! ```
+
+pub mod atomic;
+mod cache;
+pub mod datasets;
+mod error;
+mod fetch;
+mod hub;
+mod model;
+pub mod paths;
+mod progress;
+mod pull;
+mod safetensors;
+pub mod shipped;
+
+pub use cache::CachedModel;
+pub use error::{Error, Result, SafetensorsProblem, SaveProblem, near_names};
+pub use hub::{Hub, HubOptions};
+pub use model::{Location, Model};
+pub use progress::{NoProgress, Progress};
+pub use safetensors::{SafetensorsFile, ShardedSafetensors, save_safetensors};

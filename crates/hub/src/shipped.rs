@@ -1,0 +1,51 @@
+//! Models that are part of the program, so that it works alone.
+
+/// A model whose files are in the program itself.
+#[derive(Debug)]
+pub struct ShippedModel {
+    /// Its name, e.g. `mnist-cnn`.
+    pub name: &'static str,
+    /// The Hugging Face name of its task, e.g. `image-classification`.
+    pub task: &'static str,
+    /// Its files: name and contents.
+    pub files: &'static [(&'static str, &'static [u8])],
+}
+
+impl ShippedModel {
+    /// The contents of `file`.
+    pub fn file(&self, file: &str) -> Option<&'static [u8]> {
+        self.files
+            .iter()
+            .find(|(name, _)| *name == file)
+            .map(|(_, bytes)| *bytes)
+    }
+}
+
+/// Bytes at an address where a tensor may begin, so that embedded weights are used in place.
+#[allow(dead_code)] // while `MODELS` is empty
+#[repr(C, align(64))]
+struct Aligned<T: ?Sized>(T);
+
+/// An entry of [`MODELS`]: the named files of the folder `models/NAME` of this repository.
+#[allow(unused_macros)] // while `MODELS` is empty
+macro_rules! shipped_model {
+    ($name:literal, $task:literal, [$($file:literal),+ $(,)?]) => {
+        ShippedModel {
+            name: $name,
+            task: $task,
+            files: &[$(($file, {
+                const FILE: &Aligned<[u8]> =
+                    &Aligned(*include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/", $name, "/", $file)));
+                &FILE.0
+            })),+],
+        }
+    };
+}
+
+/// Every shipped model, in the order `models list` shows them.
+pub const MODELS: &[ShippedModel] = &[];
+
+/// The shipped model called `name`.
+pub fn find(name: &str) -> Option<&'static ShippedModel> {
+    MODELS.iter().find(|model| model.name == name)
+}
