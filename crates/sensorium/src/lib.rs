@@ -1,1 +1,47 @@
-//! TODO
+//! Sensorium: one toolkit for text, vision and speech on libtorch.
+//!
+//! This is the crate that other programs link. It re-exports the modality crates, and holds what they
+//! have in common: [`Input`] and [`Output`], the [`Pipeline`] trait, the [`Registry`] of tasks, routing
+//! from an input or a model to the task that serves it, and the [`Handle`](handle::Handle) that shares a
+//! model between threads.
+//!
+//! ```
+//! use sensorium::{Input, Registry, RouteRequest};
+//!
+//! let registry = Registry::builtin();
+//! let input = Input::from_bytes(b"fLaC....".to_vec(), sensorium::Origin::Memory)?;
+//! let route = registry.route(&RouteRequest { input: Some(&input), ..RouteRequest::default() })?;
+//! assert_eq!(route.task.name, "automatic-speech-recognition");
+//! assert_eq!(route.why[0], "the input is audio (FLAC), by its content");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod device;
+pub mod doctor;
+pub mod handle;
+mod input;
+mod output;
+mod pipeline;
+mod registry;
+mod route;
+mod sniff;
+mod task;
+mod tasks;
+
+pub use device::{DType, Device, DeviceError};
+pub use input::{Content, Input, InputError, InputKind, MAX_INPUT_BYTES, Origin};
+pub use output::{
+    Answer, Bounds, Chunk, Detection, Entity, Fill, Label, Output, OutputKind, Speech, Transcription,
+};
+pub use pipeline::{Pipeline, PipelineError, PipelineHandle};
+pub use registry::{Registry, RegistryError};
+pub use route::{ModelHint, Route, RouteError, RouteRequest};
+pub use task::{BoxError, Build, BuildOptions, BuildRequest, Task};
+pub use tasks::TASKS;
+
+pub use sensorium_hub as hub;
+#[cfg(feature = "train")]
+pub use sensorium_train as train;
+#[cfg(feature = "vision")]
+pub use sensorium_vision as vision;
+pub use tch;

@@ -1,0 +1,209 @@
+//! What kind of data some bytes are, from the bytes alone.
+
+use image::ImageFormat;
+
+use crate::InputKind;
+
+/// The kind and format name of `bytes`, or else what they look like ("is a PDF document").
+pub(crate) fn recognize(bytes: &[u8]) -> Result<(InputKind, &'static str), &'static str> {
+    if let Some(format) = image_format(bytes) {
+        return Ok((InputKind::Image, format));
+    }
+    if let Some(format) = audio_format(bytes) {
+        return Ok((InputKind::Audio, format));
+    }
+    if let Some(description) = other_format(bytes) {
+        return Err(description);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => Ok((InputKind::Text, "UTF-8 text")),
+        Ok(_) => Err("holds NUL bytes, so it is not text"),
+        Err(_) => Err("is of no format known here"),
+    }
+}
+
+fn image_format(bytes: &[u8]) -> Option<&'static str> {
+    let format = image::guess_format(bytes).ok()?;
+    // Two letters are all the magic that these have: "BMW" and "P2P" are words.
+    let plausible = match format {
+        ImageFormat::Bmp => matches!(u32_at(bytes, 14), Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124)),
+        ImageFormat::Pnm => bytes.get(2).is_some_and(|b| b.is_ascii_whitespace()) && pnm_header(&bytes[2..]),
+        _ => true,
+    };
+    plausible.then(|| match format {
+        ImageFormat::Png => "PNG",
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Gif => "GIF",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Pnm => "PNM",
+        ImageFormat::Tiff => "TIFF",
+        ImageFormat::Tga => "TGA",
+        ImageFormat::Dds => "DDS",
+        ImageFormat::Bmp => "BMP",
+        ImageFormat::Ico => "ICO",
+        ImageFormat::Hdr => "Radiance HDR",
+        ImageFormat::OpenExr => "OpenEXR",
+        ImageFormat::Farbfeld => "farbfeld",
+        ImageFormat::Avif => "AVIF",
+        ImageFormat::Qoi => "QOI",
+        _ => "an image",
+    })
+}
+
+/// A PNM header goes on with a number, a comment, or (PAM) a keyword.
+fn pnm_header(rest: &[u8]) -> bool {
+    let first = rest.iter().find(|b| !b.is_ascii_whitespace());
+    first.is_some_and(|b| b.is_ascii_digit() || *b == b'#') || rest.starts_with(b"\nWIDTH")
+}
+
+fn audio_format(bytes: &[u8]) -> Option<&'static str> {
+    let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|b| b.starts_with(magic));
+    if (at(0, b"RIFF") || at(0, b"RF64")) && at(8, b"WAVE") {
+        Some("WAV")
+    } else if at(0, b"fLaC") {
+        Some("FLAC")
+    } else if at(0, b"OggS") {
+        Some("Ogg")
+    } else if at(0, b"FORM") && (at(8, b"AIFF") || at(8, b"AIFC")) {
+        Some("AIFF")
+    } else if at(0, b"ID3") || mpeg_frame(bytes) {
+        Some("MP3")
+    } else if at(4, b"ftyp")
+        && [b"M4A ", b"M4B ", b"mp41", b"mp42", b"isom"]
+            .iter()
+            .any(|m| at(8, *m))
+    {
+        Some("MP4")
+    } else {
+        None
+    }
+}
+
+/// An MPEG audio frame header, layer II or III, with a valid bit rate and sampling rate.
+fn mpeg_frame(bytes: &[u8]) -> bool {
+    let [0xff, version, rates, ..] = *bytes else {
+        return false;
+    };
+    let layer = (version >> 1) & 3; // 1: III, 2: II
+    version & 0xe0 == 0xe0
+        && (version >> 3) & 3 != 1 // reserved version
+        && (layer == 1 || layer == 2)
+        && rates >> 4 != 15
+        && (rates >> 2) & 3 != 3
+}
+
+/// Files that people give by mistake, as the end of a sentence.
+fn other_format(bytes: &[u8]) -> Option<&'static str> {
+    const MAGIC: &[(usize, &[u8], &str)] = &[
+        (0, b"%PDF", "is a PDF document"),
+        (
+            0,
+            b"PK\x03\x04",
+            "is a ZIP archive (or a document or checkpoint packed as one)",
+        ),
+        (0, b"\x1f\x8b", "is gzip-compressed"),
+        (0, b"BZh", "is bzip2-compressed"),
+        (0, b"\xfd7zXZ", "is xz-compressed"),
+        (0, b"\x28\xb5\x2f\xfd", "is zstd-compressed"),
+        (0, b"7z\xbc\xaf", "is a 7-Zip archive"),
+        (0, b"Rar!", "is a RAR archive"),
+        (257, b"ustar", "is a tar archive"),
+        (0, b"\x7fELF", "is an ELF program"),
+        (0, b"MZ\x90", "is a Windows program"),
+        (0, b"\xcf\xfa\xed\xfe", "is a macOS program"),
+        (0, b"SQLite format 3", "is an SQLite database"),
+        (0, b"\x93NUMPY", "is a NumPy array"),
+        (0, b"\x89HDF", "is an HDF5 file"),
+        (
+            4,
+            b"ftyphei",
+            "is an HEIC image, which cannot be read here (PNG or JPEG can)",
+        ),
+        (4, b"ftypqt", "is a QuickTime video"),
+        (0, b"\x1a\x45\xdf\xa3", "is a Matroska or WebM video"),
+        (0, b"\xff\xfe", "is UTF-16 text"),
+        (0, b"\xfe\xff", "is UTF-16 text"),
+        (0, b"\x00\x00\x08\x01", "is an IDX label file"),
+        (0, b"\x00\x00\x08\x03", "is an IDX image file"),
+    ];
+    let found = MAGIC
+        .iter()
+        .find(|(at, magic, _)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)));
+    found.map(|(_, _, description)| *description)
+}
+
+fn u32_at(bytes: &[u8], offset: usize) -> Option<u32> {
+    let four = bytes.get(offset..offset + 4)?;
+    Some(u32::from_le_bytes(four.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+
+    fn check(bytes: &[u8], expected: Result<(InputKind, &'static str), &'static str>) {
+        assert_eq!(
+            recognize(bytes),
+            expected,
+            "{:?}",
+            bytes.escape_ascii().to_string()
+        );
+    }
+
+    #[test]
+    fn images_as_the_image_crate_writes_them() {
+        let image = image::DynamicImage::new_rgb8(3, 2);
+        for (format, name) in [
+            (ImageFormat::Png, "PNG"),
+            (ImageFormat::Jpeg, "JPEG"),
+            (ImageFormat::Gif, "GIF"),
+            (ImageFormat::Bmp, "BMP"),
+            (ImageFormat::Pnm, "PNM"),
+            (ImageFormat::Tiff, "TIFF"),
+            (ImageFormat::WebP, "WebP"),
+            (ImageFormat::Qoi, "QOI"),
+        ] {
+            let mut bytes = Cursor::new(Vec::new());
+            image.write_to(&mut bytes, format).unwrap();
+            check(bytes.get_ref(), Ok((InputKind::Image, name)));
+        }
+    }
+
+    #[test]
+    fn audio_by_its_first_bytes() {
+        check(b"RIFF\x24\0\0\0WAVEfmt ", Ok((InputKind::Audio, "WAV")));
+        check(b"fLaC\0\0\0\x22", Ok((InputKind::Audio, "FLAC")));
+        check(b"OggS\0\x02", Ok((InputKind::Audio, "Ogg")));
+        check(b"ID3\x04\0\0", Ok((InputKind::Audio, "MP3")));
+        check(b"\xff\xfb\x90\x64", Ok((InputKind::Audio, "MP3")));
+        check(b"\0\0\0\x20ftypM4A \0\0\0\0", Ok((InputKind::Audio, "MP4")));
+        check(b"FORM\0\0\0\0AIFFCOMM", Ok((InputKind::Audio, "AIFF")));
+    }
+
+    #[test]
+    fn words_that_begin_like_a_format_are_text() {
+        for text in [
+            "BMW builds cars",
+            "P2P networks",
+            "P5",
+            "RIFFs of 1970",
+            "GI",
+            "é",
+            " ",
+            "BM",
+        ] {
+            check(text.as_bytes(), Ok((InputKind::Text, "UTF-8 text")));
+        }
+    }
+
+    #[test]
+    fn what_else_it_may_be() {
+        check(b"%PDF-1.4", Err("is a PDF document"));
+        check(b"\x7fELF\x02", Err("is an ELF program"));
+        check(b"\x1f\x8b\x08", Err("is gzip-compressed"));
+        check(b"\xff\xfeh\0i\0", Err("is UTF-16 text"));
+        check(b"a\0b", Err("holds NUL bytes, so it is not text"));
+        check(b"\xc3(", Err("is of no format known here"));
+    }
+}

@@ -1,0 +1,195 @@
+//! The built-in tasks.
+
+use crate::InputKind::{Audio, Image, Text};
+use crate::{OutputKind, Task};
+
+/// Every built-in task, in the order of `sensorium tasks`.
+///
+/// The order matters to routing: of the tasks that take an input, the first with a pipeline is chosen.
+pub const TASKS: &[Task] = &[
+    Task {
+        name: "text-generation",
+        aliases: &["generate", "chat"],
+        summary: "Continue a text, or answer in a conversation",
+        inputs: &[Text],
+        output: OutputKind::Generation,
+        architectures: &["ForCausalLM", "LMHeadModel"],
+        model_types: &["gpt2", "llama", "mistral", "qwen2", "qwen3", "gemma", "phi"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "text2text-generation",
+        summary: "Rewrite a text as an instruction in it says",
+        inputs: &[Text],
+        output: OutputKind::Generation,
+        architectures: &["T5ForConditionalGeneration", "MT5ForConditionalGeneration"],
+        model_types: &["t5", "mt5"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "translation",
+        aliases: &["translate"],
+        summary: "Put a text into another language",
+        inputs: &[Text],
+        output: OutputKind::Translation,
+        architectures: &["MarianMTModel", "M2M100ForConditionalGeneration"],
+        model_types: &["marian", "m2m_100", "nllb"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "summarization",
+        aliases: &["summarize", "summarise", "summarisation"],
+        summary: "Say what is in a text in fewer words",
+        inputs: &[Text],
+        output: OutputKind::Summary,
+        architectures: &["BartForConditionalGeneration", "PegasusForConditionalGeneration"],
+        model_types: &["bart", "pegasus"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "question-answering",
+        aliases: &["answer", "qa"],
+        summary: "Find the answer to a question in a text",
+        inputs: &[Text],
+        output: OutputKind::Answer,
+        architectures: &["ForQuestionAnswering"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "text-classification",
+        aliases: &["sentiment-analysis"],
+        summary: "Say which class a text belongs to",
+        inputs: &[Text],
+        output: OutputKind::Classification,
+        architectures: &["ForSequenceClassification"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "zero-shot-classification",
+        summary: "Say which of the given labels fits a text",
+        inputs: &[Text],
+        output: OutputKind::Classification,
+        ..Task::EMPTY
+    },
+    Task {
+        name: "token-classification",
+        aliases: &["ner"],
+        summary: "Find names and other spans in a text",
+        inputs: &[Text],
+        output: OutputKind::Tokens,
+        architectures: &["ForTokenClassification"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "fill-mask",
+        summary: "Fill in the masked word of a text",
+        inputs: &[Text],
+        output: OutputKind::FillMask,
+        architectures: &["ForMaskedLM"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "feature-extraction",
+        aliases: &["embed", "embedding", "sentence-similarity"],
+        summary: "Turn a text into a vector",
+        inputs: &[Text],
+        output: OutputKind::Embedding,
+        architectures: &[
+            "BertModel",
+            "RobertaModel",
+            "XLMRobertaModel",
+            "MPNetModel",
+            "DistilBertModel",
+        ],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "image-classification",
+        aliases: &["classify"],
+        summary: "Say what is in an image",
+        inputs: &[Image],
+        output: OutputKind::Classification,
+        architectures: &["ForImageClassification"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "zero-shot-image-classification",
+        summary: "Say which of the given labels fits an image",
+        inputs: &[Image],
+        output: OutputKind::Classification,
+        architectures: &["CLIPModel", "SiglipModel"],
+        model_types: &["clip", "siglip"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "object-detection",
+        aliases: &["detect"],
+        summary: "Find the objects in an image",
+        inputs: &[Image],
+        output: OutputKind::Detection,
+        architectures: &["ForObjectDetection"],
+        model_types: &["detr", "yolos"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "image-segmentation",
+        aliases: &["segment"],
+        summary: "Say what each pixel of an image belongs to",
+        inputs: &[Image],
+        output: OutputKind::Detection,
+        architectures: &[
+            "ForSemanticSegmentation",
+            "ForImageSegmentation",
+            "ForInstanceSegmentation",
+        ],
+        model_types: &["segformer", "maskformer", "mask2former", "sam"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "image-to-text",
+        aliases: &["caption", "image-captioning"],
+        summary: "Describe an image in words",
+        inputs: &[Image],
+        output: OutputKind::Caption,
+        architectures: &["VisionEncoderDecoderModel", "BlipForConditionalGeneration"],
+        model_types: &["vision-encoder-decoder", "blip"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "visual-question-answering",
+        aliases: &["vqa"],
+        summary: "Answer a question about an image",
+        inputs: &[Image],
+        output: OutputKind::Answer,
+        ..Task::EMPTY
+    },
+    Task {
+        name: "automatic-speech-recognition",
+        aliases: &["transcribe", "asr", "speech-to-text"],
+        summary: "Write down what is said",
+        inputs: &[Audio],
+        output: OutputKind::Transcription,
+        architectures: &["WhisperForConditionalGeneration", "ForCTC", "ForSpeechSeq2Seq"],
+        model_types: &["whisper", "wav2vec2", "hubert"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "audio-classification",
+        summary: "Say what is heard",
+        inputs: &[Audio],
+        output: OutputKind::Classification,
+        architectures: &["ForAudioClassification", "Wav2Vec2ForSequenceClassification"],
+        model_types: &["audio-spectrogram-transformer"],
+        ..Task::EMPTY
+    },
+    Task {
+        name: "text-to-speech",
+        aliases: &["speak", "tts", "text-to-audio"],
+        summary: "Say a text aloud",
+        inputs: &[Text],
+        output: OutputKind::Speech,
+        architectures: &["ForTextToSpeech", "VitsModel"],
+        model_types: &["vits", "speecht5", "fastspeech2_conformer"],
+        ..Task::EMPTY
+    },
+];
