@@ -1,1 +1,26 @@
-//! TODO
+//! Training: data loading, optimisers, schedules, the [`Trainer`] loop, checkpoints, metrics, recipes.
+//!
+//! A run follows from its settings alone: see [`Trainer`].
+
+mod checkpoint;
+mod data;
+mod error;
+mod history;
+mod loss;
+mod metrics;
+mod optim;
+pub mod recipes;
+mod rng;
+mod schedule;
+mod trainer;
+
+pub use checkpoint::Progress;
+pub use data::{Dataset, Epoch, Loader};
+pub use error::{Result, TrainError};
+pub use history::{EpochRecord, RunningMean, Scores};
+pub use loss::{correct, cross_entropy};
+pub use metrics::{ClassScores, ConfusionMatrix};
+pub use optim::{Optimizer, clip_grad_norm};
+pub use rng::{mix, permutation};
+pub use schedule::{LearningRate, Schedule};
+pub use trainer::{Callback, Objective, Outcome, StepOutput, StepStatus, Trainer, TrainerConfig};

@@ -1,0 +1,70 @@
+//! What can go wrong in training.
+
+use std::path::PathBuf;
+
+/// Why a run could not start, go on or be saved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A file could not be read or written, or is not what it should be.
+    #[error(transparent)]
+    Hub(#[from] sensorium_hub::Error),
+    /// The model could not get its parameters.
+    #[error(transparent)]
+    Params(#[from] sensorium_blocks::ParamsError),
+    /// The data could not be read.
+    #[error(transparent)]
+    Vision(#[from] sensorium_vision::Error),
+    /// The model's configuration makes no sense.
+    #[error(transparent)]
+    Config(#[from] sensorium_vision::models::ConfigError),
+    /// libtorch refused an operation.
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+    /// The loss is no longer a number.
+    #[error("the loss became {loss} in epoch {epoch}, step {step}; a lower learning rate helps")]
+    Diverged {
+        /// The loss.
+        loss: f64,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step of the whole run, from 1.
+        step: usize,
+    },
+    /// There is a run in the output folder already.
+    #[error("{} already holds a training run; go on with it with --resume, or name another folder", dir.display())]
+    OutputTaken {
+        /// The output folder.
+        dir: PathBuf,
+    },
+    /// There is nothing to resume.
+    #[error("{} holds no checkpoint to resume from (no {file}); start without --resume", dir.display())]
+    NothingToResume {
+        /// The output folder.
+        dir: PathBuf,
+        /// The file that is missing.
+        file: &'static str,
+    },
+    /// The checkpoint is of another run than the one asked for.
+    #[error("{}: made with other settings ({difference}); resume with the same ones", path.display())]
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What differs.
+        difference: String,
+    },
+    /// The checkpoint's description cannot be understood.
+    #[error("{}: not a training checkpoint: {why}", path.display())]
+    BadCheckpoint {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Settings that make no sense.
+    #[error("{0}")]
+    Settings(String),
+}
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, TrainError>;
