@@ -1,7 +1,7 @@
 //! Files mapped into memory, and tensors that live in them.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
@@ -20,8 +20,11 @@ pub struct MappedFile {
     bytes: &'static [u8],
 }
 
-/// What makes a file "the same file, unchanged".
-type Key = (PathBuf, u64, Option<SystemTime>);
+/// What makes a file "the same file, unchanged": path, inode, length, time of the last change.
+///
+/// A file that is replaced by rename right after it was written can have the same length and time
+/// as before. Its inode tells: that of a mapped file is not given out again.
+type Key = (PathBuf, u64, u64, Option<SystemTime>);
 
 static OPEN: LazyLock<Mutex<HashMap<Key, MappedFile>>> = LazyLock::new(Mutex::default);
 
@@ -36,7 +39,7 @@ impl MappedFile {
         if !meta.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        let key = (path.canonicalize()?, meta.len(), meta.modified().ok());
+        let key = (path.canonicalize()?, inode(&meta), meta.len(), meta.modified().ok());
         let mut open = OPEN.lock().unwrap_or_else(|e| e.into_inner());
         if let Some(mapped) = open.get(&key) {
             return Ok(*mapped);
@@ -93,6 +96,16 @@ impl MappedFile {
             )
         })
     }
+}
+
+#[cfg(unix)]
+fn inode(meta: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(meta)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &Metadata) -> u64 {
+    0
 }
 
 fn copied(bytes: &[u8], shape: &[i64], kind: Kind) -> Tensor {
