@@ -59,9 +59,12 @@ impl Download<'_> {
         let agent = agent();
         let mut outcome = Ok(());
         for url in self.urls {
-            outcome = self
-                .fetch(&agent, url, progress)
-                .and_then(|()| self.accept(url, folder));
+            let resumed = self.part().exists();
+            outcome = self.whole(&agent, url, folder, progress);
+            if resumed && matches!(outcome, Err(Error::Checksum { .. })) {
+                // Perhaps only what was left from before was wrong; it is gone now.
+                outcome = self.whole(&agent, url, folder, progress);
+            }
             match &outcome {
                 // another address will not help against a full disk
                 Ok(()) | Err(Error::Write { .. }) => break,
@@ -69,6 +72,11 @@ impl Download<'_> {
             }
         }
         outcome
+    }
+
+    fn whole(&self, agent: &Agent, url: &str, folder: &Path, progress: &dyn Progress) -> Result<()> {
+        self.fetch(agent, url, progress)?;
+        self.accept(url, folder)
     }
 
     /// Goes on until the file is whole, as long as each attempt brings something.
