@@ -274,9 +274,6 @@ fn wrong_bytes_are_refused_and_deleted() {
     f.hub(false).resolve("acme/tiny").unwrap();
     assert_eq!(f.weight_ranges(), [Some("bytes=5-".into()), None]);
 }
-    ));
-    f.hub(false).resolve("acme/tiny").unwrap();
-}
 
 #[test]
 fn two_pulls_at_once_download_once() {
