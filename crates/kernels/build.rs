@@ -9,6 +9,10 @@ fn main() {
         println!("cargo:warning=torch-sys did not say where libtorch is; run `cargo xtask setup`");
         return;
     };
+    let version = lib.join("../build-version");
+    if version.is_file() {
+        println!("cargo:rerun-if-changed={}", version.display()); // setup touches it when libtorch moves
+    }
     println!(
         "cargo:rustc-link-arg=-Wl,-rpath,{}",
         lib.canonicalize().unwrap_or(lib.clone()).display()
