@@ -53,7 +53,11 @@ impl Installer<'_> {
         }
         self.sweep()?;
         self.check_space()?;
-        let staging = self.cache.join(format!("{}{STAGING}", self.platform.folder()));
+        let staging = self.cache.join(format!(
+            "{}{STAGING}-{}",
+            self.platform.folder(),
+            std::process::id()
+        ));
         let done = self.fill(&staging).and_then(|()| {
             if folder.exists() {
                 fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
@@ -110,11 +114,17 @@ impl Installer<'_> {
         Ok(file)
     }
 
-    /// Removes what an interrupted run left.
+    /// Removes what interrupted runs left. Nobody else is at work: this one holds the lock.
     fn sweep(&self) -> Result<()> {
-        let left = self.cache.join(format!("{}{STAGING}", self.platform.folder()));
-        if left.exists() {
-            fs::remove_dir_all(&left).with_context(|| format!("cannot remove {}", left.display()))?;
+        let start = format!("{}{STAGING}", self.platform.folder());
+        for entry in fs::read_dir(&self.cache).with_context(|| self.unwritable())? {
+            let left = entry.with_context(|| self.unwritable())?.path();
+            if left
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(&start))
+            {
+                fs::remove_dir_all(&left).with_context(|| format!("cannot remove {}", left.display()))?;
+            }
         }
         Ok(())
     }

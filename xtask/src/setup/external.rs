@@ -1,10 +1,11 @@
 //! A libtorch that the user chose, by `LIBTORCH` or `LIBTORCH_USE_PYTORCH`: checked, never changed.
 
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use super::platform::VERSION;
 
@@ -22,13 +23,13 @@ for path in cpp_extension.library_paths(): print('lib', path)
 /// # Errors
 /// If something is missing or has another version than [`VERSION`].
 pub fn check_folder(folder: &Path, any_version: bool) -> Result<()> {
-    let advice = format!(
-        "LIBTORCH has to name an unpacked libtorch {VERSION} (with include/ and lib/); unset it to let \
-         `cargo xtask setup` get one"
-    );
-    check(&[folder.join("include")], &folder.join("lib"), any_version)
-        .with_context(|| format!("LIBTORCH is {}", folder.display()))
-        .context(advice)
+    check(&[folder.join("include")], &folder.join("lib"), any_version).map_err(|reason| {
+        anyhow!(
+            "LIBTORCH is {}, which is no libtorch {VERSION} ({reason:#}): set it to an unpacked one (with include/ \
+             and lib/), or unset it and `cargo xtask setup` gets one",
+            folder.display()
+        )
+    })
 }
 
 /// Checks the PyTorch that `python` imports, and returns the folder of its libraries.
@@ -36,26 +37,27 @@ pub fn check_folder(folder: &Path, any_version: bool) -> Result<()> {
 /// # Errors
 /// If Python or PyTorch cannot be started, or something is missing or has another version.
 pub fn check_pytorch(python: &Path, any_version: bool) -> Result<PathBuf> {
-    let advice = format!(
-        "LIBTORCH_USE_PYTORCH needs PyTorch {VERSION}: `{} -m pip install torch=={VERSION}`, or unset it to \
-         let `cargo xtask setup` get libtorch",
-        python.display()
-    );
+    let wrong = |reason: &dyn Display| {
+        anyhow!(
+            "LIBTORCH_USE_PYTORCH is set, but `{0}` has no PyTorch {VERSION} ({reason:#}): `{0} -m pip install \
+             torch=={VERSION}`, or unset it and `cargo xtask setup` gets libtorch",
+            python.display()
+        )
+    };
     let output = Command::new(python)
         .args(["-c", ASK_PYTORCH])
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("cannot start {}", python.display()))?;
+        .map_err(|error| wrong(&error))?;
     if !output.status.success() {
         let complaint = String::from_utf8_lossy(&output.stderr);
-        bail!(
-            "{advice}: {}",
-            complaint
+        return Err(wrong(
+            &complaint
                 .trim()
                 .lines()
                 .next_back()
-                .unwrap_or("it failed without a word")
-        );
+                .unwrap_or("it failed without a word"),
+        ));
     }
     let answer = String::from_utf8_lossy(&output.stdout);
     let all = |key| {
@@ -69,7 +71,7 @@ pub fn check_pytorch(python: &Path, any_version: bool) -> Result<PathBuf> {
             .next()
             .context("PyTorch names no folder of libraries")?,
     );
-    check(&includes, &lib, any_version).context(advice)?;
+    check(&includes, &lib, any_version).map_err(|reason| wrong(&reason))?;
     Ok(lib)
 }
 
@@ -167,5 +169,25 @@ mod tests {
             error.contains("/nowhere") && error.contains("version.h"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn pytorch_is_asked_where_it_is() {
+        let folder = libtorch(VERSION);
+        let python = folder.path().join("python3");
+        let script = "#!/bin/sh\nd=$(dirname \"$0\"); echo version 2.11.0+cpu; echo include $d/include; echo lib $d/lib\n";
+        // Written by another process: a file this one had open may still be "busy" when it is started.
+        let write = ["-c", "printf %s \"$1\" > \"$2\" && chmod +x \"$2\"", "sh", script];
+        assert!(
+            Command::new("sh")
+                .args(write)
+                .arg(&python)
+                .status()
+                .unwrap()
+                .success()
+        );
+        assert_eq!(check_pytorch(&python, false).unwrap(), folder.path().join("lib"));
+        let error = check_pytorch(Path::new("false"), false).unwrap_err().to_string();
+        assert!(error.contains("`false` has no PyTorch 2.11.0"), "{error}");
     }
 }

@@ -149,7 +149,7 @@ fn what_an_interrupted_run_left_is_not_trusted() {
     let installer = scene.installer();
     let partial = installer
         .cache
-        .join(format!("{}.partial", scene.platform.folder()));
+        .join(format!("{}.partial-1", scene.platform.folder()));
     fs::create_dir_all(partial.join("lib")).unwrap();
     fs::write(partial.join("lib/libtorch_cpu.so"), "half").unwrap();
     fs::create_dir_all(installer.folder().join("lib")).unwrap(); // made by hand, without a manifest
