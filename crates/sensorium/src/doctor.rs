@@ -158,6 +158,11 @@ pub fn libtorch() -> Libtorch {
     }
 }
 
+/// The version of the libtorch that is loaded, where that can be found. Calls nothing in it.
+pub fn libtorch_version() -> Option<String> {
+    loaded_libtorch().as_deref().and_then(version_beside)
+}
+
 /// Linux lists what a process has loaded; elsewhere the place is not known.
 fn loaded_libtorch() -> Option<PathBuf> {
     let maps = std::fs::read_to_string("/proc/self/maps").ok()?;

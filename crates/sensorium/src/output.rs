@@ -93,6 +93,27 @@ pub enum OutputKind {
     Other,
 }
 
+impl OutputKind {
+    /// The kind's name, for sentences and lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classification => "classification",
+            Self::Generation => "generation",
+            Self::Translation => "translation",
+            Self::Summary => "summary",
+            Self::Answer => "answer",
+            Self::Tokens => "tokens",
+            Self::FillMask => "fill-mask",
+            Self::Embedding => "embedding",
+            Self::Detection => "detection",
+            Self::Caption => "caption",
+            Self::Transcription => "transcription",
+            Self::Speech => "speech",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// A class and its score.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Label {

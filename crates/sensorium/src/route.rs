@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Input, Registry, RegistryError, Task};
+use crate::{Input, OutputKind, Registry, RegistryError, Task};
 
 /// What is known about a request.
 #[derive(Debug, Clone, Copy, Default)]
@@ -13,6 +13,8 @@ pub struct RouteRequest<'a> {
     pub model: Option<ModelHint<'a>>,
     /// The input, or the first of several.
     pub input: Option<&'a Input>,
+    /// What the caller wants to get, if that matters: `sensorium classify` takes any classification.
+    pub output: Option<OutputKind>,
 }
 
 /// What routing looks at in a model.
@@ -63,6 +65,14 @@ pub enum RouteError {
         found: String,
         /// The task that was named.
         task: String,
+    },
+    /// The task gives something else than what was asked for.
+    #[error("the task `{task}` gives no {expected}; `sensorium run` runs any task")]
+    WrongOutput {
+        /// The task.
+        task: String,
+        /// What was asked for.
+        expected: &'static str,
     },
     /// The model's `config.json` names nothing that is known.
     #[error(
@@ -125,7 +135,7 @@ impl Registry {
             ));
             task
         } else if let Some(input) = request.input {
-            self.for_input(input, &mut why)?
+            self.for_input(input, request.output, &mut why)?
         } else {
             return Err(RouteError::Nothing);
         };
@@ -140,6 +150,15 @@ impl Registry {
                     found: kind.with_article().to_owned(),
                 });
             }
+        }
+        if let Some(wanted) = request.output
+            && task.output != wanted
+        {
+            let task = task.name.to_owned();
+            return Err(RouteError::WrongOutput {
+                task,
+                expected: wanted.name(),
+            });
         }
         let model = match (request.model, task.default_model) {
             (Some(model), _) => {
@@ -162,9 +181,15 @@ impl Registry {
     }
 
     /// The first task that takes this kind of input and has a pipeline, else the first that takes it.
-    fn for_input(&self, input: &Input, why: &mut Vec<String>) -> Result<&Task, RouteError> {
+    fn for_input(
+        &self,
+        input: &Input,
+        output: Option<OutputKind>,
+        why: &mut Vec<String>,
+    ) -> Result<&Task, RouteError> {
         let kind = input.kind();
-        let takes = || self.tasks().iter().filter(|task| task.takes(kind));
+        let fits = |task: &&Task| task.takes(kind) && output.is_none_or(|wanted| task.output == wanted);
+        let takes = || self.tasks().iter().filter(fits);
         let ready = takes().find(|task| task.build.is_some());
         let task = ready
             .or_else(|| takes().next())
@@ -178,10 +203,15 @@ impl Registry {
             kind.with_article(),
             input.format
         ));
+        let first = if ready.is_some() {
+            "first task with a pipeline"
+        } else {
+            "first task"
+        };
+        let gives = output.map_or(String::new(), |wanted| format!(" and gives a {}", wanted.name()));
         why.push(format!(
-            "no task or model was named: `{}` is the first task{} that takes {}",
+            "no task or model was named: `{}` is the {first} that takes {}{gives}",
             task.name,
-            if ready.is_some() { " with a pipeline" } else { "" },
             kind.with_article()
         ));
         Ok(task)
@@ -309,7 +339,7 @@ mod tests {
             RouteRequest {
                 task: Some("transcribe"),
                 input: Some(&input),
-                model: None,
+                ..Default::default()
             },
             "the task `automatic-speech-recognition` takes audio, but x.txt is an image",
         );
@@ -321,7 +351,7 @@ mod tests {
                     name: "m",
                     config: &config,
                 }),
-                input: None,
+                ..Default::default()
             },
             "the model `m` is for `text-generation`, not for `token-classification`",
         );
@@ -338,5 +368,33 @@ mod tests {
              name a task with --task",
         );
         check(RouteRequest::default(), "name a task, a model or an input");
+        let (task, output) = (Some("detect"), Some(OutputKind::Classification));
+        check(
+            RouteRequest {
+                task,
+                output,
+                ..Default::default()
+            },
+            "the task `object-detection` gives no classification; `sensorium run` runs any task",
+        );
+    }
+
+    #[test]
+    fn the_wanted_output_narrows_the_choice() {
+        let registry = Registry::builtin();
+        let (input, output) = (Input::text("a fine film"), Some(OutputKind::Classification));
+        let route = registry
+            .route(&RouteRequest {
+                input: Some(&input),
+                output,
+                ..Default::default()
+            })
+            .unwrap();
+        assert_eq!(route.task.name, "text-classification");
+        assert!(
+            route.why[1].ends_with("takes text and gives a classification"),
+            "{:?}",
+            route.why
+        );
     }
 }

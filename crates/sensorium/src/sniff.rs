@@ -30,7 +30,7 @@ fn image_format(bytes: &[u8]) -> Option<&'static str> {
         ImageFormat::Pnm => bytes.get(2).is_some_and(|b| b.is_ascii_whitespace()) && pnm_header(&bytes[2..]),
         _ => true,
     };
-    plausible.then(|| match format {
+    plausible.then_some(match format {
         ImageFormat::Png => "PNG",
         ImageFormat::Jpeg => "JPEG",
         ImageFormat::Gif => "GIF",

@@ -109,7 +109,9 @@ pub const TASKS: &[Task] = &[
         summary: "Say what is in an image",
         inputs: &[Image],
         output: OutputKind::Classification,
+        default_model: Some("mnist-net"),
         architectures: &["ForImageClassification"],
+        model_types: &["mnist-cnn", "mnist-net"],
         ..Task::EMPTY
     },
     Task {

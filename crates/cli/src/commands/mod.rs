@@ -1,0 +1,30 @@
+//! The commands, one file each.
+
+pub mod classify;
+pub mod completions;
+pub mod datasets;
+pub mod doctor;
+pub mod models;
+pub mod run;
+pub mod tasks;
+pub mod version;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::args::Command;
+use crate::context::Context;
+
+/// Runs a command.
+pub fn run(command: Command, context: &Context) -> Result<ExitCode> {
+    match command {
+        Command::Run(args) => run::run(&args, context),
+        Command::Tasks => tasks::run(context),
+        Command::Classify(args) => classify::run(&args, context),
+        Command::Models(command) => models::run(&command, context),
+        Command::Datasets(command) => datasets::run(&command, context),
+        Command::Doctor => doctor::run(context),
+        Command::Completions(args) => completions::run(&args),
+    }
+}

@@ -1,0 +1,45 @@
+//! `sensorium run`: whatever task fits the input.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::args::InputArgs;
+use crate::context::Context;
+use crate::predict::{self, Request};
+
+/// The flags of `run`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    inputs: InputArgs,
+
+    /// The task, by name (see `sensorium tasks`) [default: from the model or the input]
+    #[arg(short, long)]
+    task: Option<String>,
+
+    /// A folder, a shipped model or a hub id [default: the task's own]
+    #[arg(short, long)]
+    model: Option<String>,
+
+    /// How many classes to show
+    #[arg(short = 'k', long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
+    top_k: u32,
+
+    /// Say which task and model would run, and why
+    #[arg(long)]
+    explain: bool,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
+    let request = Request {
+        inputs: &args.inputs.inputs,
+        task: args.task.as_deref(),
+        model: args.model.as_deref(),
+        output: None,
+        top_k: usize::try_from(args.top_k).ok(),
+        explain: args.explain,
+    };
+    predict::run(&request, context)
+}

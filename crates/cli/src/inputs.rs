@@ -1,0 +1,154 @@
+//! From what was on the command line to the inputs: files, folders, glob patterns, standard input.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use sensorium::{Input, InputError, MAX_INPUT_BYTES, Origin};
+use walkdir::WalkDir;
+
+/// One input, not read yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The file; `-` for standard input.
+    pub path: PathBuf,
+    /// Whether it was found in a folder rather than named.
+    pub from_folder: bool,
+}
+
+/// The inputs that some arguments stand for.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Items {
+    /// In order.
+    pub items: Vec<Item>,
+    /// Whether results are labelled with their input: for a folder, a pattern, or several arguments.
+    pub several: bool,
+}
+
+/// Finds the inputs that `arguments` stand for. Folders are walked in the order of names; files and
+/// folders whose names begin with a dot are left out.
+///
+/// # Errors
+/// If a folder cannot be walked, or a pattern or folder stands for nothing.
+pub fn expand(arguments: &[PathBuf]) -> Result<Items> {
+    let mut items = Vec::new();
+    let mut several = arguments.len() > 1;
+    for argument in arguments {
+        let before = items.len();
+        if argument.is_dir() {
+            several = true;
+            walk(argument, &mut items)?;
+            if items.len() == before {
+                bail!("the folder {} holds no files", argument.display());
+            }
+        } else if let Some(pattern) = pattern(argument) {
+            several = true;
+            let paths = glob::glob(pattern).with_context(|| format!("`{pattern}` is not a glob pattern"))?;
+            for path in paths {
+                let path = path.with_context(|| format!("cannot list what fits `{pattern}`"))?;
+                if path.is_dir() {
+                    walk(&path, &mut items)?;
+                } else {
+                    items.push(Item {
+                        path,
+                        from_folder: false,
+                    });
+                }
+            }
+            if items.len() == before {
+                bail!("no file fits `{pattern}`");
+            }
+        } else {
+            items.push(Item {
+                path: argument.clone(),
+                from_folder: false,
+            });
+        }
+    }
+    if items.iter().filter(|item| item.is_stdin()).count() > 1 {
+        bail!("standard input (`-`) can be read only once");
+    }
+    Ok(Items { items, several })
+}
+
+fn walk(folder: &Path, items: &mut Vec<Item>) -> Result<()> {
+    let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
+    let entries = WalkDir::new(folder)
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter();
+    for entry in entries.filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
+        let entry = entry.with_context(|| format!("cannot walk the folder {}", folder.display()))?;
+        if !entry.file_type().is_dir() {
+            items.push(Item {
+                path: entry.into_path(),
+                from_folder: true,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The argument as a glob pattern, if it is one and not a file of that very name.
+fn pattern(argument: &Path) -> Option<&str> {
+    let text = argument.to_str()?;
+    (text.contains(['*', '?', '[']) && !argument.exists()).then_some(text)
+}
+
+impl Item {
+    /// What the input is called in results.
+    pub fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// Reads and recognises it.
+    pub fn read(&self) -> Result<Input, InputError> {
+        if self.is_stdin() {
+            Input::read_from(io::stdin().lock(), Origin::Stdin, MAX_INPUT_BYTES)
+        } else {
+            Input::read(&self.path, MAX_INPUT_BYTES)
+        }
+    }
+
+    fn is_stdin(&self) -> bool {
+        self.path == Path::new("-")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn names(items: &Items, root: &Path) -> Vec<String> {
+        let relative = |item: &Item| item.path.strip_prefix(root).unwrap().display().to_string();
+        items.items.iter().map(relative).collect()
+    }
+
+    #[test]
+    fn folders_are_walked_in_order_without_hidden_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        for name in ["b.png", "a.png", ".hidden", "sub/c.png", "sub/.git/x"] {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "x").unwrap();
+        }
+        let found = expand(&[root.to_path_buf()]).unwrap();
+        assert_eq!(names(&found, root), ["a.png", "b.png", "sub/c.png"]);
+        assert!(found.several && found.items.iter().all(|item| item.from_folder));
+
+        let found = expand(&[root.join("*.png")]).unwrap();
+        assert_eq!(names(&found, root), ["a.png", "b.png"]);
+        assert!(found.several && !found.items[0].from_folder);
+
+        assert!(!expand(&[root.join("a.png")]).unwrap().several);
+        assert!(
+            expand(&[root.join("*.gif")])
+                .unwrap_err()
+                .to_string()
+                .starts_with("no file fits")
+        );
+        assert!(expand(&["-".into(), "-".into()]).is_err());
+    }
+}

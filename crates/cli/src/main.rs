@@ -1,0 +1,75 @@
+//! The program `sensorium`: flags, printing, exit statuses. All else is in the libraries.
+//!
+//! Exit status: 0 when all went well, 1 when something failed, 2 for wrong usage.
+
+mod args;
+mod bars;
+mod commands;
+mod context;
+mod inputs;
+mod predict;
+mod print;
+mod progress;
+mod table;
+
+use std::io;
+use std::panic;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use crate::args::Cli;
+use crate::context::Context;
+
+fn main() -> ExitCode {
+    panic::set_hook(Box::new(|info| eprintln!("error: {}", bug_report(info))));
+    panic::catch_unwind(|| match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(usage) => {
+            let _ = usage.print(); // a closed output cannot be told about
+            ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2))
+        }
+    })
+    .unwrap_or(ExitCode::FAILURE)
+}
+
+fn run(cli: Cli) -> ExitCode {
+    let context = Context::new(cli.global);
+    let result = match cli.command {
+        Some(command) => commands::run(command, &context),
+        None if cli.version => commands::version::run(&context),
+        None => {
+            let _ = Cli::command().print_help();
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS, // `| head` has seen enough
+        Err(error) => {
+            eprintln!("error: {}", print::one_line(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// A panic is a bug in Sensorium, whatever the input: one sentence that asks for a report.
+fn bug_report(info: &panic::PanicHookInfo<'_>) -> String {
+    let message = info.payload_as_str().unwrap_or("no message");
+    let message = message.lines().next().unwrap_or_default(); // libtorch adds its own stack trace
+    let place = info
+        .location()
+        .map(|at| format!(" ({}:{})", at.file(), at.line()))
+        .unwrap_or_default();
+    format!(
+        "a bug in Sensorium: {message}{place}; please report it with the command at {}/issues",
+        env!("CARGO_PKG_REPOSITORY")
+    )
+}

@@ -1,0 +1,111 @@
+//! Results on standard output. A write that fails is an error, which `main` takes quietly when the
+//! reader is gone.
+
+use std::error::Error;
+use std::io::{self, Write};
+
+use anyhow::Result;
+use sensorium::{Label, Output};
+use serde::Serialize;
+
+use crate::bars;
+use crate::context::Terminal;
+
+/// Writes text as it is.
+pub fn text(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
+/// Writes a value as one line of JSON.
+pub fn json(value: &impl Serialize) -> Result<()> {
+    text(&(serde_json::to_string(value)? + "\n"))
+}
+
+/// An error and its causes as one sentence; a cause that the text before it already has is left out.
+pub fn one_line(error: &anyhow::Error) -> String {
+    joined(error.chain())
+}
+
+/// [`one_line`] for any error.
+pub fn causes(error: &(dyn Error + 'static)) -> String {
+    joined(anyhow::Chain::new(error))
+}
+
+fn joined<'a>(chain: impl Iterator<Item = &'a (dyn Error + 'static)>) -> String {
+    let mut sentence = String::new();
+    for cause in chain {
+        let cause = cause.to_string();
+        if sentence.is_empty() {
+            sentence = cause;
+        } else if !sentence.contains(&cause) {
+            sentence = format!("{sentence}: {cause}");
+        }
+    }
+    sentence.replace('\n', " ")
+}
+
+/// The one result of a command, in full.
+pub fn one(output: &Output, terminal: Terminal) -> String {
+    match output {
+        Output::Classification(labels) if terminal.is_terminal => bars::chart(labels, terminal),
+        Output::Classification(labels) => labels
+            .iter()
+            .map(|Label { label, score }| format!("{label}\t{score:.6}\n"))
+            .collect(),
+        other => brief(other) + "\n",
+    }
+}
+
+/// One of several results, in a line.
+pub fn brief(output: &Output) -> String {
+    match output {
+        Output::Classification(labels) => match labels.first() {
+            Some(Label { label, score }) => format!("{label}\t{score:.6}"),
+            None => "no class".to_owned(),
+        },
+        Output::Generation { generated_text: text }
+        | Output::Caption { generated_text: text }
+        | Output::Translation {
+            translation_text: text,
+        }
+        | Output::Summary { summary_text: text } => text.clone(),
+        Output::Transcription(transcription) => transcription.text.clone(),
+        Output::Answer(answer) => format!("{}\t{:.6}", answer.answer, answer.score),
+        Output::Other(serde_json::Value::String(text)) => text.clone(),
+        other => serde_json::to_string(other).unwrap_or_else(|error| format!("no JSON: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn an_error_is_one_line_without_repetition() {
+        let error = anyhow!("not found")
+            .context("cannot read x: not found")
+            .context("cannot\nstart");
+        assert_eq!(one_line(&error), "cannot start: cannot read x: not found");
+    }
+
+    #[test]
+    fn results_in_words() {
+        let label = |label: &str, score| Label {
+            label: label.into(),
+            score,
+        };
+        let output = Output::Classification(vec![label("7", 0.75), label("1", 0.25)]);
+        let pipe = Terminal {
+            is_terminal: false,
+            width: 80,
+            unicode: true,
+            color: false,
+        };
+        assert_eq!(one(&output, pipe), "7\t0.750000\n1\t0.250000\n");
+        assert_eq!(brief(&output), "7\t0.750000");
+        assert_eq!(brief(&Output::Other(serde_json::json!({"n": 3}))), r#"{"n":3}"#);
+    }
+}

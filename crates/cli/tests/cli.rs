@@ -1,0 +1,290 @@
+//! The program as its user meets it: output, messages, exit statuses.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The program in an empty home, without what the environment of the test says.
+fn sensorium(home: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sensorium"));
+    for name in [
+        "HF_HOME",
+        "HF_HUB_CACHE",
+        "XDG_CACHE_HOME",
+        "SENSORIUM_HOME",
+        "SENSORIUM_DATA",
+        "COLUMNS",
+    ] {
+        command.env_remove(name);
+    }
+    command.env("HOME", home).current_dir(home);
+    command
+}
+
+fn run(home: &Path, args: &[&str]) -> Output {
+    sensorium(home).args(args).output().unwrap()
+}
+
+/// Runs with `args` and checks the exit status and that each of `expected` is on standard error.
+fn check_error(home: &Path, args: &[&str], status: i32, expected: &[&str]) {
+    let output = run(home, args);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
+    for text in expected {
+        assert!(said.contains(text), "{args:?}: no `{text}` in: {said}");
+    }
+    assert!(!said.contains("panicked"), "{args:?}: {said}");
+    if status == 1 {
+        assert_eq!(
+            said.trim_end().lines().count(),
+            1,
+            "{args:?}: more than a sentence: {said}"
+        );
+        assert!(said.starts_with("error: "), "{args:?}: {said}");
+        assert!(output.stdout.is_empty(), "{args:?}: partial output");
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&stdout(output)).unwrap()
+}
+
+#[test]
+fn help_and_version() {
+    let home = tempfile::tempdir().unwrap();
+    let help = stdout(&run(home.path(), &["--help"]));
+    for command in [
+        "run",
+        "tasks",
+        "classify",
+        "models",
+        "datasets",
+        "doctor",
+        "completions",
+    ] {
+        assert!(help.contains(&format!("\n  {command} ")), "{help}");
+    }
+    for flag in [
+        "--json",
+        "--device",
+        "--dtype",
+        "--threads",
+        "--offline",
+        "--seed",
+        "--verbose",
+        "--quiet",
+    ] {
+        assert!(help.contains(flag), "{help}");
+    }
+    let version = stdout(&run(home.path(), &["--version"]));
+    assert!(
+        version.starts_with(concat!("sensorium ", env!("CARGO_PKG_VERSION"), " (libtorch ")),
+        "{version}"
+    );
+    let version = json(&run(home.path(), &["--version", "--json"]));
+    assert_eq!(version["sensorium"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn tasks_are_listed() {
+    let home = tempfile::tempdir().unwrap();
+    let text = stdout(&run(home.path(), &["tasks"]));
+    assert!(text.starts_with("TASK "), "{text}");
+    assert!(
+        text.lines()
+            .any(|line| line.starts_with("image-classification ") && line.contains("image"))
+    );
+    let tasks = json(&run(home.path(), &["tasks", "--json"]));
+    let names: Vec<_> = tasks
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t["task"].as_str().unwrap())
+        .collect();
+    assert!(names.contains(&"automatic-speech-recognition") && names.contains(&"text-generation"));
+    assert_eq!(text.lines().count(), names.len() + 1);
+}
+
+#[test]
+fn wrong_usage_exits_with_2() {
+    let home = tempfile::tempdir().unwrap();
+    let check = |args: &[&str], expected: &[&str]| check_error(home.path(), args, 2, expected);
+    check(&["--frobnicate"], &["unexpected argument '--frobnicate'"]);
+    check(
+        &["clasify", "x"],
+        &["unrecognized subcommand 'clasify'", "classify"],
+    );
+    check(&["classify"], &["<INPUT>"]);
+    check(
+        &["tasks", "--device", "gpu"],
+        &["there is no device `gpu`; use auto, cpu, cuda or cuda:N"],
+    );
+    check(
+        &["tasks", "--dtype", "int3"],
+        &["there is no dtype `int3`; use f32, bf16 or f16"],
+    );
+    check(&["tasks", "--threads", "0"], &["--threads"]);
+    check(&["classify", "x", "-k", "0"], &["--top-k"]);
+    check(&["tasks", "-q", "-v"], &["cannot be used with"]);
+    assert_eq!(run(home.path(), &[]).status.code(), Some(2));
+}
+
+#[test]
+fn bad_input_is_one_sentence() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path();
+    fs::write(path.join("empty.png"), "").unwrap();
+    fs::write(path.join("paper.png"), "%PDF-1.7 ...").unwrap();
+    fs::write(path.join("zip.png"), b"PK\x03\x04...").unwrap();
+    fs::create_dir(path.join("nothing")).unwrap();
+    let check = |args: &[&str], expected: &[&str]| check_error(path, args, 1, expected);
+    check(
+        &["run", "missing.png"],
+        &["error: cannot read missing.png: No such file or directory"],
+    );
+    check(
+        &["run", "empty.png"],
+        &["empty.png is empty; text, an image or audio is needed"],
+    );
+    check(&["classify", "paper.png"], &["paper.png is a PDF document"]);
+    check(&["classify", "zip.png"], &["zip.png is a ZIP archive"]);
+    check(&["run", "nothing"], &["the folder nothing holds no files"]);
+    check(&["run", "*.jpg"], &["no file fits `*.jpg`"]);
+    check(&["run", "-", "-"], &["only once"]);
+    check(
+        &["models", "show", "no/such", "--offline"],
+        &["no/such", "--offline"],
+    );
+    check(&["models", "rm", "no/such"], &["no/such"]);
+    check(&["datasets", "show", "minst"], &["minst", "mnist"]);
+    check(
+        &["datasets", "pull", "mnist", "--offline"],
+        &["mnist", "--offline"],
+    );
+}
+
+#[test]
+fn routing_is_explained_and_refused_with_reasons() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path();
+    image::GrayImage::new(28, 28)
+        .save(path.join("digit.png"))
+        .unwrap();
+    fs::rename(path.join("digit.png"), path.join("digit.wav")).unwrap(); // the extension lies
+    fs::write(path.join("words.txt"), "to be or not to be").unwrap();
+
+    let route = json(&run(path, &["run", "digit.wav", "--explain", "--json"]));
+    assert_eq!(route["task"], "image-classification");
+    assert_eq!(route["model"], "mnist-net");
+    assert_eq!(route["why"][0], "digit.wav is an image (PNG), by its content");
+    let text = stdout(&run(path, &["run", "digit.wav", "--explain"]));
+    assert!(
+        text.starts_with("task:  image-classification\nmodel: mnist-net\n- "),
+        "{text}"
+    );
+
+    let check = |args: &[&str], expected: &[&str]| check_error(path, args, 1, expected);
+    check(
+        &["run", "words.txt"],
+        &["the task `text-generation` has no pipeline in this version"],
+    );
+    check(
+        &["run", "words.txt", "-t", "sumarize"],
+        &["no task `sumarize` (did you mean `summarize`"],
+    );
+    check(
+        &["run", "digit.wav", "-t", "transcribe"],
+        &["takes audio, but digit.wav is an image"],
+    );
+    check(
+        &["classify", "words.txt"],
+        &["`text-classification` has no pipeline"],
+    );
+}
+
+#[test]
+fn standard_input_is_recognised_too() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = sensorium(home.path());
+    command
+        .args(["run", "-", "--explain"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"fLaC\0\0\0\x22").unwrap();
+    let text = stdout(&child.wait_with_output().unwrap());
+    assert!(text.contains("standard input is audio (FLAC)"), "{text}");
+}
+
+#[test]
+fn several_unreadable_inputs_are_a_line_each() {
+    let home = tempfile::tempdir().unwrap();
+    let output = run(home.path(), &["run", "a.png", "b.png", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[0]["input"], "a.png");
+    assert_eq!(
+        lines[1]["error"],
+        "cannot read b.png: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn models_data_sets_and_the_doctor() {
+    let home = tempfile::tempdir().unwrap();
+    assert!(json(&run(home.path(), &["models", "list", "--json"])).is_array());
+    let sets = json(&run(home.path(), &["datasets", "list", "--json"]));
+    assert_eq!(sets[0]["dataset"], "mnist");
+    assert_eq!(sets[0]["path"], Value::Null);
+    let set = json(&run(home.path(), &["datasets", "show", "mnist", "--json"]));
+    assert_eq!(set["files"].as_array().unwrap().len(), 4);
+
+    let report = json(&run(home.path(), &["doctor", "--json"]));
+    assert!(report["cpu"]["threads"].as_i64().unwrap() >= 1);
+    assert!(report["problems"].is_array());
+    assert!(stdout(&run(home.path(), &["doctor"])).contains("libtorch"));
+}
+
+#[test]
+fn completions_for_each_shell() {
+    let home = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(stdout(&run(home.path(), &["completions", shell])).contains("classify"));
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_program_quietly() {
+    let home = tempfile::tempdir().unwrap();
+    let mut command = sensorium(home.path());
+    command
+        .args(["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
