@@ -85,7 +85,7 @@ fn ours(data: &Path) -> Result<[(&'static str, f64); 2]> {
     let report = train(&settings, session);
     let weights = sensorium_hub::SafetensorsFile::open(&out.join(Trainer::MODEL));
     std::fs::remove_dir_all(&out)?;
-    let epoch = report?.history.first().context("one epoch")?.seconds;
+    let epoch = report?.record.epochs.first().context("one epoch")?.seconds;
 
     let network = Network::new(&Params::stored(std::sync::Arc::new(weights?)), Arch::MnistCnn, 10)?;
     let digits = Digits::load(data, Split::Test)?;

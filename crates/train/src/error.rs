@@ -61,6 +61,14 @@ pub enum TrainError {
         /// What is wrong.
         why: String,
     },
+    /// A picture could not be drawn.
+    #[error("{}: cannot draw it: {why}", path.display())]
+    Plot {
+        /// The picture.
+        path: PathBuf,
+        /// What went wrong.
+        why: String,
+    },
     /// Settings that make no sense.
     #[error("{0}")]
     Settings(String),

@@ -130,6 +130,9 @@ impl Trainer {
     /// The file with the last epoch's weights, ready to use.
     pub const MODEL: &'static str = "model.safetensors";
 
+    /// The picture of losses and errors over the epochs.
+    pub const PLOT: &'static str = "training.svg";
+
     /// A trainer of everything that `params` has given out; files go to `dir`.
     ///
     /// `settings` describes all that shapes the result: a checkpoint made with others is refused.

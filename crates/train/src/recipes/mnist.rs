@@ -16,10 +16,12 @@ use crate::error::{Result, TrainError};
 use crate::history::{EpochRecord, RunningMean, Scores};
 use crate::loss::{correct, cross_entropy};
 use crate::metrics::ConfusionMatrix;
+use crate::plot::plot_history;
+use crate::record::{TrainingRecord, Versions};
 use crate::optim::Optimizer;
 use crate::rng::mix;
 use crate::schedule::{LearningRate, Schedule};
-use crate::trainer::{Callback, Objective, Outcome, StepOutput, Trainer, TrainerConfig};
+use crate::trainer::{Callback, Objective, Outcome, StepOutput, StepStatus, Trainer, TrainerConfig};
 
 /// Height and width of a picture.
 const SIDE: usize = 28;
@@ -93,7 +95,7 @@ impl Settings {
             seed: 0,
         };
         let augment = match (data, arch) {
-            (_, Arch::MnistCnn) => None,
+            (_, Arch::MnistCnn) => Some(AugmentConfig::gentle()),
             (DataName::Mnist, Arch::MnistNet) => Some(AugmentConfig::digits()),
             (DataName::FashionMnist, Arch::MnistNet) => Some(AugmentConfig::clothes()),
         };
@@ -124,18 +126,14 @@ pub struct Session<'a> {
 pub struct Report {
     /// Finished or stopped.
     pub outcome: Outcome,
-    /// Every completed epoch.
-    pub history: Vec<EpochRecord>,
+    /// What is also in `training.json`.
+    pub record: TrainingRecord,
     /// The last epoch's weights on the test set, once finished.
     pub test: Option<ConfusionMatrix>,
-    /// Learned parameters.
-    pub parameters: usize,
-    /// Training seconds, over all sessions.
-    pub seconds: f64,
 }
 
 /// Trains a classifier; see [`Trainer`] for the files that it leaves in the output folder, to which
-/// this adds `config.json`.
+/// this adds `config.json`, `training.json` and a plot.
 ///
 /// # Errors
 /// If the data cannot be read, the settings make no sense, the output folder holds another run, the
@@ -161,7 +159,7 @@ pub fn train(settings: &Settings, session: Session<'_>) -> Result<Report> {
     let network = Network::new(&params, settings.arch, classes)?;
 
     let described = serde_json::to_value(settings).map_err(|e| TrainError::Settings(e.to_string()))?;
-    let mut trainer = Trainer::new(settings.trainer.clone(), &params, described, session.out)
+    let mut trainer = Trainer::new(settings.trainer.clone(), &params, described.clone(), session.out)
         .with_stop_flag(session.stop);
     if session.resume {
         trainer.resume()?;
@@ -172,6 +170,21 @@ pub fn train(settings: &Settings, session: Session<'_>) -> Result<Report> {
     let seed = mix(settings.trainer.seed, &[0]);
     let pictures = Pictures { digits: train, augment: settings.augment.clone() };
     let loader = Loader::new(pictures, settings.batch_size, seed, session.workers);
+    let mut recorder = Recorder {
+        inner: session.callback,
+        record: TrainingRecord {
+            versions: Versions::default(),
+            threads: tch::get_num_threads(),
+            device: format!("{:?}", session.device).to_lowercase(),
+            settings: described,
+            parameters: params.count(),
+            seconds: 0.0,
+            epochs: trainer.progress().history.clone(),
+            test_accuracy: None,
+        },
+        dir: session.out,
+        failed: None,
+    };
     let validation = held_out.as_ref().unwrap_or(&test);
     let learner = Learner {
         network: &network,
@@ -179,17 +192,47 @@ pub fn train(settings: &Settings, session: Session<'_>) -> Result<Report> {
         smoothing: settings.smoothing,
         device: session.device,
     };
-    let outcome = trainer.run(&learner, &loader, session.callback)?;
+    let outcome = trainer.run(&learner, &loader, &mut recorder)?;
+    if let Some(error) = recorder.failed.take() {
+        return Err(error);
+    }
 
-    let finished = outcome == Outcome::Finished;
-    let last = session.out.join(Trainer::MODEL);
-    Ok(Report {
-        outcome,
-        history: trainer.progress().history.clone(),
-        test: if finished { Some(evaluate_file(&last, settings.arch, classes, &test, session.device)?) } else { None },
-        parameters: params.count(),
-        seconds: trainer.progress().seconds,
-    })
+    let mut record = recorder.record;
+    let mut test_matrix = None;
+    if outcome == Outcome::Finished {
+        let file = session.out.join(Trainer::MODEL);
+        let matrix = evaluate_file(&file, settings.arch, classes, &test, session.device)?;
+        record.test_accuracy = Some(matrix.accuracy());
+        test_matrix = Some(matrix);
+    }
+    record.seconds = trainer.progress().seconds;
+    record.save(session.out)?;
+    Ok(Report { outcome, record, test: test_matrix })
+}
+
+/// Writes the numbers and their picture after each epoch, and passes everything on.
+struct Recorder<'a> {
+    inner: &'a mut dyn Callback,
+    record: TrainingRecord,
+    dir: &'a Path,
+    failed: Option<TrainError>,
+}
+
+impl Callback for Recorder<'_> {
+    fn on_step(&mut self, status: &StepStatus) {
+        self.inner.on_step(status);
+    }
+
+    fn on_epoch(&mut self, epoch: &EpochRecord, best: bool) {
+        self.record.epochs.push(epoch.clone());
+        self.record.seconds += epoch.seconds;
+        let plot = self.dir.join(Trainer::PLOT);
+        let written = self.record.save(self.dir).and_then(|()| plot_history(&self.record.epochs, &plot));
+        if let Err(error) = written {
+            self.failed.get_or_insert(error);
+        }
+        self.inner.on_epoch(epoch, best);
+    }
 }
 
 /// Reads the weights in `file` and classifies `digits` with them.
