@@ -65,12 +65,23 @@ impl Builder<'_> {
     /// If a file is missing or damaged, or the weights do not fit the configuration.
     pub fn build(self) -> Result<ImageClassifier, BuildError> {
         let config: Config = self.model.config_as()?;
-        let named = |source| BuildError::Config { model: self.model.name().to_string(), source };
+        let named = |source| BuildError::Config {
+            model: self.model.name().to_string(),
+            source,
+        };
         let labels = config.labels().map_err(named)?;
-        let params = Params::stored(self.model.weights()?).on(self.device).of_kind(self.kind);
+        let params = Params::stored(self.model.weights()?)
+            .on(self.device)
+            .of_kind(self.kind);
         let network = Network::new(&params, config.model_type, labels.len() as i64)?;
         params.check_all_used()?;
-        Ok(ImageClassifier { network, labels, framing: config.framing, device: self.device, kind: self.kind })
+        Ok(ImageClassifier {
+            network,
+            labels,
+            framing: config.framing,
+            device: self.device,
+            kind: self.kind,
+        })
     }
 }
 
@@ -102,7 +113,11 @@ impl ImageClassifier {
 
     /// Starts building a classifier from `model`.
     pub fn builder(model: &Model) -> Builder<'_> {
-        Builder { model, device: Device::Cpu, kind: Kind::Float }
+        Builder {
+            model,
+            device: Device::Cpu,
+            kind: Kind::Float,
+        }
     }
 
     /// The class names, in the order of the network's outputs.
@@ -113,14 +128,23 @@ impl ImageClassifier {
     /// The classes of each of `images`, best first, at most `top_k` (all if `None`).
     ///
     /// One result for each image, in the same order; one that shows nothing is an error in its place.
-    pub fn classify(&self, images: &[DynamicImage], top_k: Option<usize>) -> Vec<Result<Vec<Label>, NoDigit>> {
+    pub fn classify(
+        &self,
+        images: &[DynamicImage],
+        top_k: Option<usize>,
+    ) -> Vec<Result<Vec<Label>, NoDigit>> {
         let framed: Vec<_> = images.iter().map(|image| self.frame(image)).collect();
         let good: Vec<&[u8; PIXELS]> = framed.iter().flatten().collect();
-        let mut scores = good.chunks(Self::BATCH).flat_map(|batch| self.probabilities(batch));
+        let mut scores = good
+            .chunks(Self::BATCH)
+            .flat_map(|batch| self.probabilities(batch));
         let mut result = |framed: Result<_, NoDigit>| {
             framed.map(|_| self.ranked(&scores.next().unwrap_or_default(), top_k))
         };
-        framed.iter().map(|f| result(f.as_ref().map_err(|e| *e))).collect()
+        framed
+            .iter()
+            .map(|f| result(f.as_ref().map_err(|e| *e)))
+            .collect()
     }
 
     fn frame(&self, image: &DynamicImage) -> Result<[u8; PIXELS], NoDigit> {
@@ -134,12 +158,18 @@ impl ImageClassifier {
     fn probabilities(&self, batch: &[&[u8; PIXELS]]) -> Vec<Vec<f64>> {
         let bytes: Vec<u8> = batch.iter().flat_map(|picture| picture.iter().copied()).collect();
         let side = SIDE as i64;
-        let x = Tensor::from_slice(&bytes).view([-1, side, side]).to_device(self.device);
+        let x = Tensor::from_slice(&bytes)
+            .view([-1, side, side])
+            .to_device(self.device);
         let rows = tch::no_grad(|| {
             let logits = self.network.forward(&(x.to_kind(self.kind) / 255.0), false);
             logits.softmax(-1, Kind::Double).to_device(Device::Cpu)
         });
-        let row = |i: i64| (0..self.labels.len() as i64).map(|j| rows.double_value(&[i, j])).collect();
+        let row = |i: i64| {
+            (0..self.labels.len() as i64)
+                .map(|j| rows.double_value(&[i, j]))
+                .collect()
+        };
         (0..batch.len() as i64).map(row).collect()
     }
 
@@ -147,6 +177,12 @@ impl ImageClassifier {
         let mut order: Vec<usize> = (0..scores.len()).collect();
         order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
         order.truncate(top_k.unwrap_or(scores.len()));
-        order.into_iter().map(|i| Label { label: self.labels[i].clone(), score: scores[i] }).collect()
+        order
+            .into_iter()
+            .map(|i| Label {
+                label: self.labels[i].clone(),
+                score: scores[i],
+            })
+            .collect()
     }
 }

@@ -30,8 +30,12 @@ pub fn to_fashion_mnist(image: &DynamicImage) -> [u8; PIXELS] {
 /// The mean grey level along the four edges.
 fn border_mean(grey: &image::GrayImage) -> u32 {
     let (right, bottom) = (grey.width() - 1, grey.height() - 1);
-    let edge = grey.enumerate_pixels().filter(|(x, y, _)| *x == 0 || *y == 0 || *x == right || *y == bottom);
-    let (sum, count) = edge.fold((0u64, 0u64), |(sum, count), (_, _, p)| (sum + u64::from(p.0[0]), count + 1));
+    let edge = grey
+        .enumerate_pixels()
+        .filter(|(x, y, _)| *x == 0 || *y == 0 || *x == right || *y == bottom);
+    let (sum, count) = edge.fold((0u64, 0u64), |(sum, count), (_, _, p)| {
+        (sum + u64::from(p.0[0]), count + 1)
+    });
     (sum / count.max(1)) as u32
 }
 
@@ -72,8 +76,13 @@ mod tests {
     #[test]
     fn a_data_set_picture_comes_back_as_it_is() {
         let picture = GrayImage::from_fn(28, 28, |x, y| Luma([if x * y > 100 { 255 } else { 0 }]));
-        let dark_edge = GrayImage::from_fn(28, 28, |x, y| Luma([if (5..20).contains(&x) && y > 3 { 99 } else { 0 }]));
-        assert_eq!(to_fashion_mnist(&dark_edge.clone().into()).as_slice(), dark_edge.as_raw().as_slice());
+        let dark_edge = GrayImage::from_fn(28, 28, |x, y| {
+            Luma([if (5..20).contains(&x) && y > 3 { 99 } else { 0 }])
+        });
+        assert_eq!(
+            to_fashion_mnist(&dark_edge.clone().into()).as_slice(),
+            dark_edge.as_raw().as_slice()
+        );
         assert_eq!(to_fashion_mnist(&picture.into()).len(), PIXELS);
     }
 }

@@ -35,9 +35,9 @@ impl MnistNet {
                 ConvNorm::new(&(params / "middle.1"), 64, 64, 3, 1)?, // 12, pooled to 6
             ],
             top: [
-                ConvNorm::new(&(params / "top.0"), 64, 128, 3, 1)?,   // 6
-                ConvNorm::new(&(params / "top.1"), 128, 128, 3, 0)?,  // 6 → 4
-                ConvNorm::new(&(params / "top.2"), 128, 192, 3, 0)?,  // 4 → 2
+                ConvNorm::new(&(params / "top.0"), 64, 128, 3, 1)?,  // 6
+                ConvNorm::new(&(params / "top.1"), 128, 128, 3, 0)?, // 6 → 4
+                ConvNorm::new(&(params / "top.2"), 128, 192, 3, 0)?, // 4 → 2
             ],
             head: Linear::new(&(params / "head"), 192 * 2 * 2, classes, Init::FanIn)?,
         })
@@ -72,7 +72,10 @@ struct ConvNorm {
 impl ConvNorm {
     fn new(params: &Params, inputs: i64, outputs: i64, size: i64, padding: i64) -> Result<Self, ParamsError> {
         let conv = Conv2d::without_bias(&(params / "conv"), inputs, outputs, size, Init::He)?;
-        Ok(Self { conv: conv.padded(padding), norm: BatchNorm2d::new(&(params / "norm"), outputs)? })
+        Ok(Self {
+            conv: conv.padded(padding),
+            norm: BatchNorm2d::new(&(params / "norm"), outputs)?,
+        })
     }
 
     fn forward(&self, x: &Tensor, train: bool) -> Tensor {

@@ -61,8 +61,15 @@ pub struct Config {
 impl Config {
     /// The configuration of `arch` with classes named `labels`, in order.
     pub fn new<S: Into<String>>(arch: Arch, labels: impl IntoIterator<Item = S>, framing: Framing) -> Self {
-        let named = labels.into_iter().enumerate().map(|(i, label)| (i.to_string(), label.into()));
-        Self { model_type: arch, id2label: named.collect(), framing }
+        let named = labels
+            .into_iter()
+            .enumerate()
+            .map(|(i, label)| (i.to_string(), label.into()));
+        Self {
+            model_type: arch,
+            id2label: named.collect(),
+            framing,
+        }
     }
 
     /// The class names in the order of the network's outputs.
