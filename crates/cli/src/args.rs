@@ -78,6 +78,12 @@ pub enum Command {
     Tasks,
     /// Say which class each input belongs to
     Classify(commands::classify::Args),
+    /// Train a model
+    #[command(subcommand)]
+    Train(commands::train::Command),
+    /// Measure a model on a test set
+    #[command(subcommand)]
+    Eval(commands::eval::Command),
     /// Manage models: list, show, pull, rm
     #[command(subcommand)]
     Models(commands::models::Command),

@@ -79,6 +79,14 @@ impl Context {
         })?)
     }
 
+    /// The device that was asked for; sets the number of threads too.
+    pub fn device(&self) -> Result<sensorium::tch::Device> {
+        if let Some(threads) = self.global.threads {
+            sensorium::tch::set_num_threads(threads.into());
+        }
+        Ok(self.global.device.resolve()?)
+    }
+
     /// How pipelines are built.
     pub fn build_options(&self, top_k: Option<usize>) -> BuildOptions {
         BuildOptions {

@@ -1,10 +1,11 @@
 //! Inputs through a pipeline and out again, in batches: what `run`, `classify` and their like share.
 
 use std::collections::VecDeque;
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use sensorium::hub::Hub;
 use sensorium::{Input, InputError, ModelHint, Output, OutputKind, Pipeline, Registry, Route, RouteRequest};
 use serde::Serialize;
@@ -51,9 +52,23 @@ struct Explanation<'a> {
 
 /// Routes, builds the pipeline, and prints a result for each input, in order.
 pub fn run(request: &Request<'_>, context: &Context) -> Result<ExitCode> {
+    run_with(&Registry::builtin(), request, context, &mut io::stdout().lock())
+}
+
+fn run_with(
+    registry: &Registry,
+    request: &Request<'_>,
+    context: &Context,
+    out: &mut dyn Write,
+) -> Result<ExitCode> {
     let Items { items, several } = inputs::expand(request.inputs)?;
     let hub = context.hub()?;
-    let registry = Registry::builtin();
+    let mut printer = Printer {
+        context,
+        several,
+        failed: false,
+        out,
+    };
 
     // The first input that can be read decides, where neither task nor model was named.
     let mut first_read = VecDeque::new();
@@ -65,11 +80,11 @@ pub fn run(request: &Request<'_>, context: &Context) -> Result<ExitCode> {
     }
     let sample = first_read.iter().flatten().next();
     if sample.is_none() && request.task.is_none() && request.model.is_none() && items.len() <= BATCH {
-        return report_unreadable(&items, first_read.into(), several, context);
+        return report_unreadable(&items, first_read.into(), printer);
     }
-    let route = route(request, sample, &items, several, &registry, &hub)?;
+    let route = route(request, sample, &items, several, registry, &hub)?;
     if request.explain {
-        return explain(&route, context);
+        return explain(&route, printer);
     }
     for reason in &route.why {
         context.detail(reason);
@@ -78,11 +93,6 @@ pub fn run(request: &Request<'_>, context: &Context) -> Result<ExitCode> {
     let mut pipeline = registry.build(&route, &hub, &options)?;
 
     let bar = progress::items(items.len() as u64, "inputs", several && context.shows_progress());
-    let mut printer = Printer {
-        context,
-        several,
-        failed: false,
-    };
     for batch in items.chunks(BATCH) {
         let mut slots = Vec::with_capacity(batch.len());
         let mut readable = Vec::with_capacity(batch.len());
@@ -93,10 +103,10 @@ pub fn run(request: &Request<'_>, context: &Context) -> Result<ExitCode> {
                     readable.push(input);
                     Slot::Run
                 }
-                Ok(input) if item.from_folder => Slot::Skip(format!("{} ({})", item.name(), input.format)),
+                Ok(input) if item.from_folder => Slot::Skip(what_it_is(&input)),
                 Ok(input) => Slot::Failed(wrong_kind(&route, &input)),
                 Err(InputError::Unrecognized { looks_like, .. }) if item.from_folder => {
-                    Slot::Skip(format!("{}, which {looks_like}", item.name()))
+                    Slot::Skip(format!("{} {looks_like}", item.name()))
                 }
                 Err(error) => Slot::Failed(print::causes(&error)),
             });
@@ -105,7 +115,7 @@ pub fn run(request: &Request<'_>, context: &Context) -> Result<ExitCode> {
         bar.suspend(|| -> Result<()> {
             for (item, slot) in batch.iter().zip(slots) {
                 match slot {
-                    Slot::Skip(what) => context.note(&format!("skipping {what}")),
+                    Slot::Skip(what) => context.note(&format!("{what}: skipped")),
                     Slot::Failed(error) => printer.print(&item.name(), Err(error))?,
                     Slot::Run => {
                         let missing = || Err("the pipeline gave no result for this input".to_owned());
@@ -164,29 +174,33 @@ fn route<'a>(
 }
 
 fn wrong_kind(route: &Route<'_>, input: &Input) -> String {
-    let kinds: Vec<_> = route.task.inputs.iter().map(|kind| kind.name()).collect();
+    let kinds: Vec<_> = route.task.inputs.iter().map(|kind| kind.with_article()).collect();
     let (task, expected) = (route.task.name, kinds.join(" or "));
+    format!("the task `{task}` takes {expected}, but {}", what_it_is(input))
+}
+
+fn what_it_is(input: &Input) -> String {
     format!(
-        "the task `{task}` takes {expected} input, but {} is {}",
-        input.origin, input.format
+        "{} is {} ({})",
+        input.origin,
+        input.kind().with_article(),
+        input.format
     )
 }
 
-fn explain(route: &Route<'_>, context: &Context) -> Result<ExitCode> {
+fn explain(route: &Route<'_>, printer: Printer<'_>) -> Result<ExitCode> {
     let (task, model) = (route.task.name, route.model.as_deref());
-    if context.global.json {
-        print::json(&Explanation {
+    let text = if printer.context.global.json {
+        print::json_line(&Explanation {
             task,
             model,
             why: &route.why,
-        })?;
+        })?
     } else {
-        let mut text = format!("task:  {task}\nmodel: {}\n", model.unwrap_or("none"));
-        for reason in &route.why {
-            text += &format!("- {reason}\n");
-        }
-        print::text(&text)?;
-    }
+        let reasons: String = route.why.iter().map(|reason| format!("- {reason}\n")).collect();
+        format!("task:  {task}\nmodel: {}\n{reasons}", model.unwrap_or("none"))
+    };
+    printer.out.write_all(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -194,14 +208,8 @@ fn explain(route: &Route<'_>, context: &Context) -> Result<ExitCode> {
 fn report_unreadable(
     items: &[Item],
     read: Vec<Result<Input, InputError>>,
-    several: bool,
-    context: &Context,
+    mut printer: Printer<'_>,
 ) -> Result<ExitCode> {
-    let mut printer = Printer {
-        context,
-        several,
-        failed: false,
-    };
     for (item, error) in items.iter().zip(read.into_iter().filter_map(Result::err)) {
         printer.print(&item.name(), Err(print::causes(&error)))?;
     }
@@ -213,28 +221,24 @@ struct Printer<'a> {
     context: &'a Context,
     several: bool,
     failed: bool,
+    out: &'a mut dyn Write,
 }
 
 impl Printer<'_> {
-    fn print(&mut self, name: &str, result: Result<Output, String>) -> Result<()> {
+    fn print(&mut self, input: &str, result: Result<Output, String>) -> Result<()> {
         self.failed |= result.is_err();
-        match (result, self.context.global.json, self.several) {
-            (Ok(output), true, false) => print::json(&output),
-            (Ok(output), true, true) => print::json(&Line::Output {
-                input: name,
-                output: &output,
-            }),
-            (Ok(output), false, false) => print::text(&print::one(&output, self.context.terminal)),
-            (Ok(output), false, true) => print::text(&format!("{name}\t{}\n", print::brief(&output))),
-            (Err(error), true, true) => print::json(&Line::Error {
-                input: name,
-                error: &error,
-            }),
+        let text = match (&result, self.context.global.json, self.several) {
+            (Ok(output), true, false) => print::json_line(output)?,
+            (Ok(output), true, true) => print::json_line(&Line::Output { input, output })?,
+            (Ok(output), false, false) => print::one(output, self.context.terminal),
+            (Ok(output), false, true) => format!("{input}\t{}\n", print::brief(output)),
+            (Err(error), true, true) => print::json_line(&Line::Error { input, error })?,
             (Err(error), _, _) => {
-                eprintln!("error: {}", print::one_line(&anyhow!(error)));
-                Ok(())
+                eprintln!("error: {error}");
+                return Ok(());
             }
-        }
+        };
+        Ok(self.out.write_all(text.as_bytes())?)
     }
 
     fn exit_code(&self) -> ExitCode {
@@ -243,5 +247,134 @@ impl Printer<'_> {
         } else {
             ExitCode::SUCCESS
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use sensorium::{Content, InputKind, PipelineError, Task};
+    use serde_json::{Value, json};
+    use std::fs;
+
+    /// Counts the words of a text, and has no number for one that says so.
+    struct WordCount;
+
+    impl Pipeline for WordCount {
+        fn run(&mut self, inputs: &[Input]) -> Vec<Result<Output, PipelineError>> {
+            let count = |input: &Input| match &input.content {
+                Content::Text(text) if text.contains("unspeakable") => {
+                    Err(PipelineError::input(input, "it is unspeakable"))
+                }
+                Content::Text(text) => Ok(Output::Other(text.split_whitespace().count().into())),
+                _ => Err(PipelineError::unsupported(input, "text")),
+            };
+            inputs.iter().map(count).collect()
+        }
+    }
+
+    /// Runs `sensorium run ARGUMENTS` with a registry of one task: the lines printed, and whether all went well.
+    fn run(arguments: &[&str], inputs: &[PathBuf]) -> (Vec<String>, bool) {
+        let mut registry = Registry::empty();
+        let task = Task {
+            name: "word-count",
+            inputs: &[InputKind::Text],
+            build: Some(|_| Ok(Box::new(WordCount))),
+            ..Task::EMPTY
+        };
+        registry.register(task).unwrap();
+        let cli = crate::args::Cli::try_parse_from(["sensorium", "tasks"].iter().chain(arguments)).unwrap();
+        let mut out = Vec::new();
+        let request = Request {
+            inputs,
+            ..Request::default()
+        };
+        let code = run_with(&registry, &request, &Context::new(cli.global), &mut out).unwrap();
+        let lines = String::from_utf8(out)
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect();
+        (lines, format!("{code:?}") == format!("{:?}", ExitCode::SUCCESS))
+    }
+
+    #[test]
+    fn one_input_is_a_bare_value() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a.txt");
+        fs::write(&file, "to be or not to be").unwrap();
+        assert_eq!(run(&["--json"], &[file.clone()]), (vec!["6".to_owned()], true));
+        assert_eq!(run(&[], &[file]), (vec!["6".to_owned()], true));
+    }
+
+    #[test]
+    fn several_inputs_keep_their_order_and_fail_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            let path = dir.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            path
+        };
+        let one = write("z.txt", b"one");
+        let bad = write("b.txt", b"unspeakable");
+        let image = write("c.png", b"\x89PNG\r\n\x1a\n");
+        let two = write("a.txt", b"one two");
+        let missing = dir.path().join("missing");
+
+        let inputs = [one, bad, image, missing, two];
+        let (lines, ok) = run(&["--json", "-q"], &inputs);
+        let values: Vec<Value> = lines
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert!(!ok);
+        let names: Vec<_> = values
+            .iter()
+            .map(|value| value["input"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            names,
+            inputs
+                .iter()
+                .map(|path| path.to_str().unwrap())
+                .collect::<Vec<_>>()
+        );
+        assert_eq!(values[0], json!({"input": names[0], "output": 1}));
+        assert_eq!(
+            values[1]["error"],
+            format!("cannot use {}: it is unspeakable", names[1])
+        );
+        assert_eq!(
+            values[2]["error"],
+            format!(
+                "the task `word-count` takes text, but {} is an image (PNG)",
+                names[2]
+            )
+        );
+        assert!(values[3]["error"].as_str().unwrap().starts_with("cannot read "));
+        assert_eq!(values[4], json!({"input": names[4], "output": 2}));
+
+        // The same files in a folder: what is no text is skipped, and is no failure.
+        fs::remove_file(dir.path().join("b.txt")).unwrap();
+        let (lines, ok) = run(&["-q"], &[dir.path().to_path_buf()]);
+        assert!(ok);
+        assert_eq!(lines, [format!("{}\t2", names[4]), format!("{}\t1", names[0])]);
+    }
+
+    #[test]
+    fn more_inputs_than_a_batch() {
+        let dir = tempfile::tempdir().unwrap();
+        for i in 0..BATCH + 3 {
+            fs::write(dir.path().join(format!("{i:04}")), "x ".repeat(i + 1)).unwrap();
+        }
+        let (lines, ok) = run(&["-q"], &[dir.path().to_path_buf()]);
+        assert!(ok && lines.len() == BATCH + 3);
+        assert!(
+            lines
+                .iter()
+                .enumerate()
+                .all(|(i, line)| line.ends_with(&format!("{i:04}\t{}", i + 1)))
+        );
     }
 }

@@ -20,7 +20,12 @@ pub fn text(text: &str) -> Result<()> {
 
 /// Writes a value as one line of JSON.
 pub fn json(value: &impl Serialize) -> Result<()> {
-    text(&(serde_json::to_string(value)? + "\n"))
+    text(&json_line(value)?)
+}
+
+/// A value as one line of JSON.
+pub fn json_line(value: &impl Serialize) -> Result<String> {
+    Ok(serde_json::to_string(value)? + "\n")
 }
 
 /// An error and its causes as one sentence; a cause that the text before it already has is left out.

@@ -52,6 +52,21 @@ pub fn items(total: u64, message: &str, visible: bool) -> ProgressBar {
     }
 }
 
+/// A bar over the batches of an epoch, with a message of its own; it goes away at the end.
+pub fn epoch(batches: u64) -> ProgressBar {
+    styled(batches, "[{bar:20}] {msg}", "")
+}
+
+/// Seconds for people: `1 h 02 min`, `3 min 20 s`, `12 s`.
+pub fn time(seconds: f64) -> String {
+    let seconds = seconds.clamp(0.0, 1e9).round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, m, _) => format!("{h} h {m:02} min"),
+    }
+}
+
 fn styled(total: u64, template: &str, message: &str) -> ProgressBar {
     let bar = ProgressBar::new(total).with_message(message.to_owned());
     if let Ok(style) = ProgressStyle::with_template(template) {

@@ -1,5 +1,7 @@
 //! What this installation has, what it lacks, and what to do about it.
 
+mod problems;
+
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -131,7 +133,7 @@ pub fn examine(hub: &Hub) -> Report {
     };
     let folders = folders();
     let (models, datasets) = (models(hub), datasets());
-    let problems = problems(&libtorch, &cuda, &cpu, &folders, &models, &datasets);
+    let problems = problems::of(&libtorch, &cuda, &cpu, &folders, &models, &datasets);
     Report {
         version: env!("CARGO_PKG_VERSION"),
         features: features(),
@@ -251,103 +253,6 @@ fn datasets() -> Vec<FoundDataset> {
         .collect()
 }
 
-fn problems(
-    libtorch: &Libtorch,
-    cuda: &Cuda,
-    cpu: &Cpu,
-    folders: &[Folder],
-    models: &[FoundModel],
-    datasets: &[FoundDataset],
-) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut note = |problem: String, remedy: &str| {
-        problems.push(Problem {
-            problem,
-            remedy: remedy.to_owned(),
-        })
-    };
-
-    match &libtorch.version {
-        Some(version) if same_release(version, libtorch.expected) => {}
-        Some(version) => note(
-            format!("libtorch is {version}, but {} is expected", libtorch.expected),
-            "run `cargo xtask setup` and build again, or point LIBTORCH at the expected version",
-        ),
-        None => note(
-            "libtorch's version cannot be told".to_owned(),
-            "nothing needs doing if results are right; else run `cargo xtask setup` and build again",
-        ),
-    }
-    if !cuda.available && Path::new("/dev/nvidiactl").exists() {
-        note(
-            "there is an NVIDIA GPU, but libtorch cannot use it".to_owned(),
-            "build with a CUDA libtorch: LIBTORCH=/path/to/libtorch, or LIBTORCH_USE_PYTORCH=1",
-        );
-    }
-    if usize::try_from(cpu.threads).is_ok_and(|threads| threads > cpu.cores) {
-        note(
-            format!(
-                "libtorch uses {} threads on {} processors",
-                cpu.threads, cpu.cores
-            ),
-            "lower --threads or OMP_NUM_THREADS",
-        );
-    }
-    for folder in folders {
-        match &folder.path {
-            None if folder.variable == "SENSORIUM_DATA" => {} // optional
-            None => note(
-                format!("there is no place for {}", folder.purpose),
-                &format!("set HOME, or set {} to a folder", folder.variable),
-            ),
-            Some(path) if folder.variable == "SENSORIUM_DATA" && !folder.exists => note(
-                format!("SENSORIUM_DATA names {}, which is not a folder", path.display()),
-                "point it at a folder with data sets, or unset it",
-            ),
-            Some(path) if folder.exists && is_read_only(path) => note(
-                format!("{} cannot be written", path.display()),
-                &format!(
-                    "change its permissions, or set {} to another folder",
-                    folder.variable
-                ),
-            ),
-            Some(_) => {} // made when it is needed
-        }
-    }
-    if models.is_empty() {
-        note(
-            "no model works without the network".to_owned(),
-            "run `sensorium models pull ID`",
-        );
-    }
-    let missing: Vec<_> = datasets
-        .iter()
-        .filter(|d| d.path.is_none())
-        .map(|d| d.name.as_str())
-        .collect();
-    if !missing.is_empty() {
-        note(
-            format!("data sets that are not here: {}", missing.join(", ")),
-            "only training and evaluation need them: run `sensorium datasets pull NAME`, \
-             or set SENSORIUM_DATA to a folder that has them",
-        );
-    }
-    problems
-}
-
-/// Whether two versions are of the same major and minor release; `2.11.0+cpu` is a `2.11.0`.
-fn same_release(found: &str, expected: &str) -> bool {
-    let release = |version: &str| {
-        let mut parts = version.split(['.', '+']).map(str::to_owned);
-        (parts.next(), parts.next())
-    };
-    release(found) == release(expected)
-}
-
-fn is_read_only(folder: &Path) -> bool {
-    std::fs::metadata(folder).is_ok_and(|meta| meta.permissions().readonly())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,43 +278,5 @@ mod tests {
         assert_eq!(version_beside(&library).as_deref(), Some("2.11.0+cpu"));
         std::fs::write(dir.path().join("build-version"), "2.11.0\n").unwrap();
         assert_eq!(version_beside(&library).as_deref(), Some("2.11.0"));
-        assert!(same_release("2.11.0+cpu", "2.11.0") && !same_release("2.1.0", "2.11.0"));
-    }
-
-    #[test]
-    fn each_problem_has_a_remedy() {
-        let libtorch = Libtorch {
-            version: Some("2.4.1".into()),
-            expected: LIBTORCH_VERSION,
-            path: None,
-            openmp: true,
-            mkl: true,
-            onednn: true,
-        };
-        let cuda = Cuda {
-            available: false,
-            devices: 0,
-            cudnn: false,
-        };
-        let cpu = Cpu {
-            cores: 2,
-            threads: 8,
-            interop_threads: 1,
-            instructions: vec![],
-        };
-        let missing = FoundDataset {
-            name: "mnist".into(),
-            path: None,
-        };
-        let problems = problems(&libtorch, &cuda, &cpu, &[], &[], &[missing]);
-        let said: Vec<_> = problems.iter().map(|p| p.problem.as_str()).collect();
-        for expected in [
-            "libtorch is 2.4.1, but 2.11.0 is expected",
-            "libtorch uses 8 threads on 2 processors",
-            "no model works without the network",
-            "data sets that are not here: mnist",
-        ] {
-            assert!(said.contains(&expected), "{said:?}");
-        }
     }
 }

@@ -27,7 +27,7 @@ pub const MAX_INPUT_BYTES: u64 = 256 << 20;
 pub struct Input {
     /// Where it came from, for messages.
     pub origin: Origin,
-    /// The format its bytes were recognised as ("PNG", "WAV", "UTF-8 text"), or "decoded" for a
+    /// The format its bytes were recognised as ("PNG", "WAV", "UTF-8"), or "decoded" for a
     /// value made in memory.
     pub format: &'static str,
     /// What it holds.
@@ -237,7 +237,7 @@ impl InputKind {
     }
 
     /// The kind with its article, for sentences: "an image".
-    pub(crate) fn with_article(self) -> &'static str {
+    pub fn with_article(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Image => "an image",

@@ -33,7 +33,9 @@ pub use input::{Content, Input, InputError, InputKind, MAX_INPUT_BYTES, Origin};
 pub use output::{
     Answer, Bounds, Chunk, Detection, Entity, Fill, Label, Output, OutputKind, Speech, Transcription,
 };
-pub use pipeline::{Pipeline, PipelineError, PipelineHandle};
+#[cfg(feature = "vision")]
+pub use pipeline::decode_images;
+pub use pipeline::{Pipeline, PipelineError, PipelineHandle, run_decoded};
 pub use registry::{Registry, RegistryError};
 pub use route::{ModelHint, Route, RouteError, RouteRequest};
 pub use task::{BoxError, Build, BuildOptions, BuildRequest, Task};

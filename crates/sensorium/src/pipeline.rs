@@ -2,7 +2,10 @@
 
 use std::error::Error;
 
+#[cfg(feature = "vision")]
+use crate::Content;
 use crate::handle::{Batching, Handle, HandleError};
+use crate::task::BoxError;
 use crate::{Input, Origin, Output};
 
 /// A model ready to run, with what turns inputs into tensors and tensors into outputs.
@@ -72,6 +75,9 @@ pub enum PipelineError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The input could not be decoded, and the error says which it was.
+    #[error(transparent)]
+    Decode(Box<dyn Error + Send + Sync>),
     /// The model failed.
     #[error("the model failed on {origin}")]
     Model {
@@ -84,6 +90,48 @@ pub enum PipelineError {
     /// The model's thread failed.
     #[error(transparent)]
     Handle(#[from] HandleError),
+}
+
+/// Decodes each of `inputs`, runs `model` once on those that could be decoded, and puts every result or
+/// error in the place of its input: what most pipelines' [`Pipeline::run`] is.
+///
+/// `model` gives a result for each value, in order.
+pub fn run_decoded<T>(
+    inputs: &[Input],
+    decode: impl Fn(&[Input]) -> Vec<Result<T, PipelineError>>,
+    model: impl FnOnce(&[T]) -> Vec<Result<Output, BoxError>>,
+) -> Vec<Result<Output, PipelineError>> {
+    let (mut values, mut slots) = (Vec::with_capacity(inputs.len()), Vec::with_capacity(inputs.len()));
+    for decoded in decode(inputs) {
+        slots.push(decoded.map(|value| values.push(value)));
+    }
+    let mut results = if values.is_empty() {
+        Vec::new()
+    } else {
+        model(&values)
+    }
+    .into_iter();
+    let place = |(slot, input): (Result<(), PipelineError>, &Input)| {
+        slot?;
+        let result = results.next().unwrap_or_else(|| Err("it gave no result".into()));
+        result.map_err(|source| PipelineError::model(input, source))
+    };
+    slots.into_iter().zip(inputs).map(place).collect()
+}
+
+/// The pictures in `inputs`, decoded on all processors, upright and within the default limits.
+#[cfg(feature = "vision")]
+pub fn decode_images(inputs: &[Input]) -> Vec<Result<image::DynamicImage, PipelineError>> {
+    use rayon::prelude::*;
+    use sensorium_vision::decode::{Limits, decode_image};
+
+    let decode = |input: &Input| match &input.content {
+        Content::Image(image) => Ok(image.clone()),
+        Content::ImageFile(bytes) => decode_image(bytes, &input.origin.to_string(), &Limits::default())
+            .map_err(|error| PipelineError::Decode(error.into())),
+        _ => Err(PipelineError::unsupported(input, "an image")),
+    };
+    inputs.par_iter().map(decode).collect()
 }
 
 impl PipelineError {
@@ -110,5 +158,49 @@ impl PipelineError {
             origin: input.origin.clone(),
             source: source.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::InputKind;
+
+    #[test]
+    fn results_and_errors_stay_in_their_places() {
+        let decode = |inputs: &[Input]| {
+            let decode = |input: &Input| match input.kind() {
+                InputKind::Text => Ok(2),
+                _ => Err(PipelineError::unsupported(input, "text")),
+            };
+            inputs.iter().map(decode).collect::<Vec<_>>()
+        };
+        let image = Input::image(image::DynamicImage::new_luma8(1, 1));
+        let inputs = [Input::text("a"), image, Input::text("b"), Input::text("c")];
+        let model = |values: &[i32]| {
+            assert_eq!(values, [2, 2, 2]);
+            vec![Ok(Output::Other(1.into())), Err("no".into())] // and none for the last
+        };
+        let results = run_decoded(&inputs, decode, model);
+        let said = |i: usize| match &results[i] {
+            Ok(output) => format!("{output:?}"),
+            Err(error) => format!(
+                "{error}: {}",
+                error.source().map(ToString::to_string).unwrap_or_default()
+            ),
+        };
+        assert_eq!(said(0), "Other(Number(1))");
+        assert_eq!(said(1), "the input is an image; this task takes text: ");
+        assert_eq!(said(2), "the model failed on the input: no");
+        assert_eq!(said(3), "the model failed on the input: it gave no result");
+    }
+
+    #[cfg(feature = "vision")]
+    #[test]
+    fn a_damaged_image_is_named_once() {
+        let origin = Origin::Path("bad.png".into());
+        let input = Input::from_bytes(b"\x89PNG\r\n\x1a\n".to_vec(), origin).unwrap();
+        let error = decode_images(&[input]).remove(0).unwrap_err();
+        assert_eq!(error.to_string().matches("bad.png").count(), 1, "{error}");
     }
 }

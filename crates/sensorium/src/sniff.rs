@@ -16,7 +16,7 @@ pub(crate) fn recognize(bytes: &[u8]) -> Result<(InputKind, &'static str), &'sta
         return Err(description);
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => Ok((InputKind::Text, "UTF-8 text")),
+        Ok(text) if !text.contains('\0') => Ok((InputKind::Text, "UTF-8")),
         Ok(_) => Err("holds NUL bytes, so it is not text"),
         Err(_) => Err("is of no format known here"),
     }
@@ -193,7 +193,7 @@ mod tests {
             " ",
             "BM",
         ] {
-            check(text.as_bytes(), Ok((InputKind::Text, "UTF-8 text")));
+            check(text.as_bytes(), Ok((InputKind::Text, "UTF-8")));
         }
     }
 

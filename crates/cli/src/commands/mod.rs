@@ -4,9 +4,11 @@ pub mod classify;
 pub mod completions;
 pub mod datasets;
 pub mod doctor;
+pub mod eval;
 pub mod models;
 pub mod run;
 pub mod tasks;
+pub mod train;
 pub mod version;
 
 use std::process::ExitCode;
@@ -22,6 +24,8 @@ pub fn run(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Run(args) => run::run(&args, context),
         Command::Tasks => tasks::run(context),
         Command::Classify(args) => classify::run(&args, context),
+        Command::Train(command) => train::run(&command, context),
+        Command::Eval(command) => eval::run(&command, context),
         Command::Models(command) => models::run(&command, context),
         Command::Datasets(command) => datasets::run(&command, context),
         Command::Doctor => doctor::run(context),

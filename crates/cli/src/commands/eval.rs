@@ -1,0 +1,106 @@
+//! `sensorium eval`: how good a model is on a test set.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use sensorium::train::recipes::mnist::{DataName, evaluate};
+use sensorium::train::{ConfusionMatrix, plot_confusion};
+use sensorium::vision::ImageClassifier;
+use sensorium::vision::mnist::{Digits, Split};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::{print, table};
+
+/// What to evaluate on.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// The 10,000 test digits
+    Mnist(Args),
+    /// The 10,000 test pictures of clothes
+    FashionMnist(Args),
+}
+
+/// What to evaluate.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The model: a folder, a shipped model or a hub id
+    #[arg(long, default_value = "mnist-net")]
+    model: String,
+    /// Folder that holds the data set [default: $SENSORIUM_DATA, then the cache]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Draw the confusion matrix to this SVG file
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
+    let (data, args) = match command {
+        Command::Mnist(args) => (DataName::Mnist, args),
+        Command::FashionMnist(args) => (DataName::FashionMnist, args),
+    };
+    let model = context.hub()?.resolve(&args.model)?;
+    let device = context.device()?;
+    let classifier = ImageClassifier::builder(&model).device(device).build()?;
+    let data_dir = context.data_store(args.data.clone())?.locate(data.name())?;
+    let digits = Digits::load(&data_dir, Split::Test)?;
+
+    let labels = classifier.labels();
+    let start = Instant::now();
+    let matrix = evaluate(classifier.network(), &digits, device, labels.len());
+    let seconds = start.elapsed().as_secs_f64();
+    if let Some(path) = &args.plot {
+        plot_confusion(&matrix, labels, path)?;
+    }
+    let name = |i: usize| labels.get(i).cloned().unwrap_or_else(|| i.to_string());
+    let rate = matrix.total() as f64 / seconds.max(1e-9);
+    if context.global.json {
+        let class = |(i, scores)| json!({ "label": name(i), "scores": scores });
+        print::json(&json!({
+            "model": args.model,
+            "dataset": data.name(),
+            "split": "test",
+            "images": matrix.total(),
+            "accuracy": matrix.accuracy(),
+            "macro_f1": matrix.macro_f1(),
+            "classes": matrix.per_class().into_iter().enumerate().map(class).collect::<Vec<_>>(),
+            "confusion": matrix.counts(),
+            "seconds": seconds,
+            "images_per_second": rate,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (correct, total) = (matrix.correct(), matrix.total());
+    let mut text = format!("accuracy  {:.2} % ({correct} of {total})\n", 100.0 * matrix.accuracy());
+    text += &format!("macro F1  {:.4}\n", matrix.macro_f1());
+    text += &format!("speed     {rate:.0} images/s ({seconds:.2} s)\n\n");
+    text += &class_table(&matrix, name);
+    text.push('\n');
+    text += &confusion_table(&matrix, name);
+    print::text(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn class_table(matrix: &ConfusionMatrix, name: impl Fn(usize) -> String) -> String {
+    let mut rows = vec![["class", "precision", "recall", "F1", "images"].map(String::from).to_vec()];
+    for (i, class) in matrix.per_class().into_iter().enumerate() {
+        let scores = [class.precision, class.recall, class.f1].map(|x| format!("{x:.4}"));
+        rows.push([vec![name(i)], scores.to_vec(), vec![class.support.to_string()]].concat());
+    }
+    table::aligned(&rows, None)
+}
+
+/// Rows are the truth, columns the prediction; zeros are dots, so that mistakes stand out.
+fn confusion_table(matrix: &ConfusionMatrix, name: impl Fn(usize) -> String) -> String {
+    let counts = matrix.counts();
+    let cell = |&count: &usize| if count == 0 { "·".to_string() } else { count.to_string() };
+    let mut rows = vec![[vec!["truth \\ predicted".to_string()], (0..counts.len()).map(&name).collect()].concat()];
+    for (i, row) in counts.iter().enumerate() {
+        rows.push([vec![name(i)], row.iter().map(cell).collect()].concat());
+    }
+    table::aligned(&rows, None)
+}
