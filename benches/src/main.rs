@@ -78,6 +78,7 @@ fn ours(data: &Path) -> Result<[(&'static str, f64); 2]> {
         resume: false,
         workers: 0,
         device: Device::Cpu,
+        save_every: std::time::Duration::from_secs(60),
         stop: Default::default(),
         callback: &mut (),
     };

@@ -125,6 +125,11 @@ impl ImageClassifier {
         &self.labels
     }
 
+    /// The network itself, for pictures that are framed already.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// The classes of each of `images`, best first, at most `top_k` (all if `None`).
     ///
     /// One result for each image, in the same order; one that shows nothing is an error in its place.

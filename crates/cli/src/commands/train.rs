@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
@@ -74,6 +75,9 @@ pub struct Args {
     /// Train on the pictures as they are, without random distortion
     #[arg(long)]
     no_augment: bool,
+    /// Seconds between checkpoints within an epoch
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    save_every: u32,
     /// Threads that prepare batches
     #[arg(long, value_name = "N", default_value_t = 1)]
     workers: usize,
@@ -189,6 +193,7 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         resume: args.resume,
         workers: args.workers,
         device,
+        save_every: Duration::from_secs(args.save_every.into()),
         stop,
         callback: &mut display,
     };

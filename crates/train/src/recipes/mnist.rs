@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use sensorium_blocks::Params;
 use sensorium_vision::augment::{AugmentConfig, augment};
@@ -83,7 +84,7 @@ impl Settings {
     pub fn preset(data: DataName, arch: Arch) -> Self {
         let small = arch == Arch::MnistCnn;
         let trainer = TrainerConfig {
-            epochs: if small { 10 } else { 20 },
+            epochs: if small { 10 } else { 16 },
             optimizer: if small { Optimizer::ADAM } else { Optimizer::ADAMW },
             learning_rate: LearningRate {
                 peak: if small { 2e-3 } else { 3e-3 },
@@ -115,6 +116,8 @@ pub struct Session<'a> {
     pub workers: usize,
     /// Where to compute.
     pub device: Device,
+    /// Time between checkpoints within an epoch.
+    pub save_every: Duration,
     /// Ends the run early, with a checkpoint.
     pub stop: Arc<AtomicBool>,
     /// Is told how it goes.
@@ -160,7 +163,8 @@ pub fn train(settings: &Settings, session: Session<'_>) -> Result<Report> {
 
     let described = serde_json::to_value(settings).map_err(|e| TrainError::Settings(e.to_string()))?;
     let mut trainer = Trainer::new(settings.trainer.clone(), &params, described.clone(), session.out)
-        .with_stop_flag(session.stop);
+        .with_stop_flag(session.stop)
+        .save_every(session.save_every);
     if session.resume {
         trainer.resume()?;
     }

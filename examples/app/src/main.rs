@@ -1,0 +1,34 @@
+//! Classifies pictures from several threads at once, all through one handle to one model.
+
+use std::thread;
+
+use anyhow::{Context, Result};
+use sensorium::handle::Batching;
+use sensorium::hub::{Hub, HubOptions};
+use sensorium::{BuildOptions, Input, MAX_INPUT_BYTES, Output, Pipeline, Registry, RouteRequest};
+
+fn main() -> Result<()> {
+    let paths: Vec<_> = std::env::args_os().skip(1).collect();
+    anyhow::ensure!(!paths.is_empty(), "name some pictures of digits");
+
+    let registry = Registry::builtin();
+    let hub = Hub::new(HubOptions::default())?;
+    let route = registry.route(&RouteRequest { task: Some("image-classification"), ..RouteRequest::default() })?;
+    let pipeline = registry.build(&route, &hub, &BuildOptions { top_k: Some(1), ..BuildOptions::default() })?;
+    let handle = pipeline.into_handle(Batching::default());
+
+    thread::scope(|scope| {
+        let classify = |path| {
+            let handle = handle.clone();
+            scope.spawn(move || handle.call(Input::read(path.as_ref(), MAX_INPUT_BYTES)?).map_err(anyhow::Error::from))
+        };
+        let threads: Vec<_> = paths.iter().map(classify).collect();
+        for (path, thread) in paths.iter().zip(threads) {
+            let output = thread.join().ok().context("a thread panicked")??;
+            if let Output::Classification(labels) = output {
+                println!("{}: {}", path.display(), labels[0].label);
+            }
+        }
+        Ok(())
+    })
+}
