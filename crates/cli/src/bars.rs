@@ -33,17 +33,17 @@ pub fn chart(labels: &[Label], terminal: Terminal) -> String {
 }
 
 /// A bar of `width` columns, `score` of it filled.
-fn bar(score: f32, width: usize, unicode: bool) -> String {
+fn bar(score: f64, width: usize, unicode: bool) -> String {
     let score = if score.is_finite() {
         score.clamp(0.0, 1.0)
     } else {
         0.0
     };
     if !unicode {
-        let filled = (score * width as f32).round() as usize;
+        let filled = (score * width as f64).round() as usize;
         return format!("{}{}", "#".repeat(filled), ".".repeat(width - filled));
     }
-    let eighths = (score * (8 * width) as f32).round() as usize;
+    let eighths = (score * (8 * width) as f64).round() as usize;
     let mut bar = "█".repeat(eighths / 8);
     if eighths % 8 > 0 {
         bar.push(EIGHTHS[eighths % 8]);
@@ -62,7 +62,7 @@ mod tests {
             label: label.into(),
             score,
         };
-        vec![label("7", 0.9), label("ankle boot", 0.1), label("nan", f32::NAN)]
+        vec![label("7", 0.9), label("ankle boot", 0.1), label("nan", f64::NAN)]
     }
 
     #[test]

@@ -51,6 +51,17 @@ pub struct Handle<In, Out> {
     requests: Sender<Request<In, Out>>,
 }
 
+/// A model that can move to a thread of its own, for use from many threads at once.
+pub trait IntoHandle {
+    /// What it is given.
+    type In;
+    /// What it gives for each input.
+    type Out;
+
+    /// Moves it to its thread.
+    fn into_handle(self, batching: Batching) -> Handle<Self::In, Self::Out>;
+}
+
 struct Request<In, Out> {
     input: In,
     reply: oneshot::Sender<Result<Out, HandleError>>,

@@ -27,6 +27,8 @@ mod route;
 mod sniff;
 mod task;
 mod tasks;
+#[cfg(feature = "vision")]
+mod vision_tasks;
 
 pub use device::{DType, Device, DeviceError};
 pub use input::{Content, Input, InputError, InputKind, MAX_INPUT_BYTES, Origin};

@@ -120,7 +120,7 @@ pub struct Label {
     /// The class name.
     pub label: String,
     /// Its probability, in `[0, 1]`.
-    pub score: f32,
+    pub score: f64,
 }
 
 /// A span of a text that answers a question.
@@ -129,7 +129,7 @@ pub struct Answer {
     /// The span.
     pub answer: String,
     /// Its probability, in `[0, 1]`.
-    pub score: f32,
+    pub score: f64,
     /// Where it starts, in characters.
     pub start: usize,
     /// Where it ends, in characters, exclusive.
@@ -142,7 +142,7 @@ pub struct Entity {
     /// The class, e.g. `PER`.
     pub entity_group: String,
     /// Its probability, in `[0, 1]`.
-    pub score: f32,
+    pub score: f64,
     /// The span.
     pub word: String,
     /// Where it starts, in characters.
@@ -155,7 +155,7 @@ pub struct Entity {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Fill {
     /// Its probability, in `[0, 1]`.
-    pub score: f32,
+    pub score: f64,
     /// The token's id.
     pub token: i64,
     /// The token as text.
@@ -168,7 +168,7 @@ pub struct Fill {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Detection {
     /// Its score, in `[0, 1]`.
-    pub score: f32,
+    pub score: f64,
     /// The class name.
     pub label: String,
     /// Where it is.

@@ -95,7 +95,7 @@ pub enum PipelineError {
 /// Decodes each of `inputs`, runs `model` once on those that could be decoded, and puts every result or
 /// error in the place of its input: what most pipelines' [`Pipeline::run`] is.
 ///
-/// `model` gives a result for each value, in order.
+/// `model` gives a result for each value, in order; its errors say what is wrong with that one input.
 pub fn run_decoded<T>(
     inputs: &[Input],
     decode: impl Fn(&[Input]) -> Vec<Result<T, PipelineError>>,
@@ -113,8 +113,10 @@ pub fn run_decoded<T>(
     .into_iter();
     let place = |(slot, input): (Result<(), PipelineError>, &Input)| {
         slot?;
-        let result = results.next().unwrap_or_else(|| Err("it gave no result".into()));
-        result.map_err(|source| PipelineError::model(input, source))
+        match results.next() {
+            Some(result) => result.map_err(|source| PipelineError::input(input, source)),
+            None => Err(PipelineError::model(input, "it gave no result")),
+        }
     };
     slots.into_iter().zip(inputs).map(place).collect()
 }
@@ -191,7 +193,7 @@ mod tests {
         };
         assert_eq!(said(0), "Other(Number(1))");
         assert_eq!(said(1), "the input is an image; this task takes text: ");
-        assert_eq!(said(2), "the model failed on the input: no");
+        assert_eq!(said(2), "cannot use the input: no");
         assert_eq!(said(3), "the model failed on the input: it gave no result");
     }
 

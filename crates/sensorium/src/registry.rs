@@ -150,7 +150,7 @@ impl Registry {
         if let Some(threads) = options.threads.and_then(|n| i32::try_from(n).ok()) {
             tch::set_num_threads(threads);
         }
-        build(&BuildRequest {
+        build(BuildRequest {
             hub,
             model: model.as_ref(),
             options,

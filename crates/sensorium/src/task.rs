@@ -35,7 +35,7 @@ pub struct Task {
 }
 
 /// Builds a task's pipeline.
-pub type Build = fn(&BuildRequest<'_>) -> Result<Box<dyn Pipeline>, BoxError>;
+pub type Build = fn(BuildRequest<'_>) -> Result<Box<dyn Pipeline>, BoxError>;
 
 /// Any error that can cross threads.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -66,12 +66,12 @@ pub struct BuildOptions {
     pub seed: Option<u64>,
 }
 
-impl BuildRequest<'_> {
+impl<'a> BuildRequest<'a> {
     /// The model, for a task that cannot do without one.
     ///
     /// # Errors
     /// If there is none.
-    pub fn required_model(&self) -> Result<&Model, BoxError> {
+    pub fn required_model(&self) -> Result<&'a Model, BoxError> {
         self.model
             .ok_or_else(|| "this task needs a model: name one with --model".into())
     }

@@ -1,7 +1,7 @@
 //! The built-in tasks.
 
 use crate::InputKind::{Audio, Image, Text};
-use crate::{OutputKind, Task};
+use crate::{Build, OutputKind, Task};
 
 /// Every built-in task, in the order of `sensorium tasks`.
 ///
@@ -112,6 +112,7 @@ pub const TASKS: &[Task] = &[
         default_model: Some("mnist-net"),
         architectures: &["ForImageClassification"],
         model_types: &["mnist-cnn", "mnist-net"],
+        build: IMAGE_CLASSIFICATION,
         ..Task::EMPTY
     },
     Task {
@@ -195,3 +196,8 @@ pub const TASKS: &[Task] = &[
         ..Task::EMPTY
     },
 ];
+
+#[cfg(feature = "vision")]
+const IMAGE_CLASSIFICATION: Option<Build> = Some(crate::vision_tasks::image_classification);
+#[cfg(not(feature = "vision"))]
+const IMAGE_CLASSIFICATION: Option<Build> = None;
