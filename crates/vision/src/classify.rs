@@ -91,11 +91,13 @@ impl Builder<'_> {
 /// use sensorium_hub::{Hub, HubOptions};
 /// use sensorium_vision::ImageClassifier;
 ///
-/// let model = Hub::new(HubOptions::default())?.resolve("mnist-net")?;
+/// let model = Hub::new(HubOptions::default())?.resolve("mnist-cnn")?;
 /// let classifier = ImageClassifier::builder(&model).build()?;
 /// let image = sensorium_vision::decode::open_image("seven.png".as_ref(), &Default::default())?;
-/// let best = &classifier.classify(&[image], Some(1))[0].as_ref().unwrap()[0];
-/// println!("{} with probability {:.3}", best.label, best.score);
+/// for result in classifier.classify(&[image], Some(1)) {
+///     let best = &result?[0];
+///     println!("{} with probability {:.3}", best.label, best.score);
+/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]

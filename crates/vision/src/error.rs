@@ -31,7 +31,6 @@ pub enum Error {
         /// The file.
         file: String,
         /// What is wrong with it.
-        #[source]
         problem: IdxProblem,
     },
     /// A data set's file is not where it should be.
@@ -84,7 +83,6 @@ pub enum Error {
         /// The file.
         name: String,
         /// What is wrong with it, as the rest of a sentence.
-        #[source]
         problem: ImageProblem,
     },
     /// An image shows no digit.
@@ -93,7 +91,6 @@ pub enum Error {
         /// The file.
         name: String,
         /// What it shows instead.
-        #[source]
         problem: NoDigit,
     },
 }
@@ -211,7 +208,7 @@ pub enum ImageProblem {
         format: ImageFormat,
     },
     /// The format is known, but not this use of it.
-    #[error("is {} image of a kind that cannot be read", article(*format))]
+    #[error("is {} image of a kind that cannot be read ({source})", article(*format))]
     Unsupported {
         /// The format.
         format: ImageFormat,
@@ -220,7 +217,7 @@ pub enum ImageProblem {
         source: ImageError,
     },
     /// The decoder found something wrong.
-    #[error("is a damaged {} file", name(*format))]
+    #[error("is a damaged {} file ({source})", name(*format))]
     Damaged {
         /// The format.
         format: ImageFormat,

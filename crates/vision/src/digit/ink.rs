@@ -2,6 +2,7 @@
 
 use super::NoDigit;
 use super::grey::{Plane, bounds};
+use super::parts::without_specks;
 
 /// Ink that stands out by less, of black to white, is none.
 const FAINTEST: f32 = 0.03;
@@ -28,7 +29,7 @@ pub(super) fn find(grey: &Plane) -> Result<Plane, NoDigit> {
     let light = strongest(&smooth, 1.0);
     let sign = if dark > light { -1.0 } else { 1.0 };
     let peak = dark.max(light);
-    let remaining = noise_of(&smooth);
+    let remaining = background_noise(&smooth, 0.5 * peak);
     if peak < FAINTEST || peak < 5.0 * remaining {
         return Err(if noise > FAINTEST {
             NoDigit::Noise
@@ -50,12 +51,21 @@ pub(super) fn find(grey: &Plane) -> Result<Plane, NoDigit> {
     let reach = 1 + side / 200;
     let near = kept.blurred(reach);
     let floor = 2.5 * noise;
-    let full = strongest(&contrast, sign).max(peak);
+    // Half of the ink is at full strength: MNIST's strokes are all but black and white.
+    let inked = contrast
+        .values
+        .iter()
+        .zip(&kept.values)
+        .filter(|(_, kept)| **kept > 0.5);
+    let full = median(inked.map(|(v, _)| sign * v).collect()).max(threshold + floor);
     let ink = contrast.values.iter().zip(&near.values).map(|(v, near)| {
         let ink = ((sign * v - floor) / (full - floor)).clamp(0.0, 1.0);
         if *near > 0.0 { ink } else { 0.0 }
     });
     let ink = Plane::new(grey.width, grey.height, ink.collect());
+    if ink.values.iter().all(|v| *v == 0.0) {
+        return Err(NoDigit::Noise);
+    }
     Ok(ink.crop(columns, rows))
 }
 
@@ -174,9 +184,17 @@ fn noise(plane: &Plane) -> f32 {
     1.4826 * median(differences) / std::f32::consts::SQRT_2
 }
 
-/// The deviation of the background, slow changes included.
-fn noise_of(plane: &Plane) -> f32 {
-    1.4826 * median(plane.values.iter().map(|v| v.abs()).collect())
+/// The deviation of the background, slow changes included: of all that differs from it by less than `limit`.
+fn background_noise(contrast: &Plane, limit: f32) -> f32 {
+    1.4826
+        * median(
+            contrast
+                .values
+                .iter()
+                .map(|v| v.abs())
+                .filter(|v| *v < limit)
+                .collect(),
+        )
 }
 
 fn median(mut values: Vec<f32>) -> f32 {
@@ -185,60 +203,4 @@ fn median(mut values: Vec<f32>) -> f32 {
     }
     let middle = values.len() / 2;
     *values.select_nth_unstable_by(middle, f32::total_cmp).1
-}
-
-/// The mask with only its large connected parts: specks go, the separate bar of a 5 stays.
-fn without_specks(mask: &[bool], width: usize, height: usize) -> Vec<bool> {
-    /// Share of the largest part's area.
-    const SPECK: f32 = 0.04;
-    let mut part_of = vec![0u32; mask.len()]; // 0: none yet
-    let mut parts: Vec<Part> = Vec::new();
-    let mut open = Vec::new();
-    for start in 0..mask.len() {
-        if !mask[start] || part_of[start] != 0 {
-            continue;
-        }
-        let id = parts.len() as u32 + 1;
-        let mut part = Part {
-            area: 0,
-            at_border: false,
-        };
-        part_of[start] = id;
-        open.push(start);
-        while let Some(i) = open.pop() {
-            let (x, y) = (i % width, i / width);
-            part.area += 1;
-            part.at_border |= x == 0 || y == 0 || x + 1 == width || y + 1 == height;
-            for ny in y.saturating_sub(1)..(y + 2).min(height) {
-                for nx in x.saturating_sub(1)..(x + 2).min(width) {
-                    let n = ny * width + nx;
-                    if mask[n] && part_of[n] == 0 {
-                        part_of[n] = id;
-                        open.push(n);
-                    }
-                }
-            }
-        }
-        parts.push(part);
-    }
-    let largest_inside = parts
-        .iter()
-        .filter(|p| !p.at_border)
-        .map(|p| p.area)
-        .max()
-        .unwrap_or(0);
-    let largest = parts.iter().map(|p| p.area).max().unwrap_or(0);
-    // What runs out of the picture is the table's edge or a finger, if something within could be the digit.
-    let whole = largest_inside as f32 > 0.2 * largest as f32;
-    let reference = if whole { largest_inside } else { largest };
-    let keep = |part: &Part| !(whole && part.at_border) && part.area as f32 >= SPECK * reference as f32;
-    part_of
-        .iter()
-        .map(|&id| id != 0 && keep(&parts[id as usize - 1]))
-        .collect()
-}
-
-struct Part {
-    area: usize,
-    at_border: bool,
 }

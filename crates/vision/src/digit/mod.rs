@@ -8,6 +8,7 @@
 
 mod grey;
 mod ink;
+mod parts;
 mod place;
 
 use image::DynamicImage;
@@ -30,8 +31,8 @@ pub enum NoDigit {
 /// The 28×28 picture of the digit that `image` shows, as in MNIST: row by row, 0 paper, 255 ink.
 ///
 /// The digit may be of any size, colour and place, dark on light or light on dark. A picture that is
-/// one of MNIST's already comes back as it is: 28×28 pixels, no ink in the outermost ones, and the
-/// centre of mass within a pixel of the centre.
+/// one of MNIST's already comes back as it is: 28×28 pixels, hardly any ink in the outermost ones, and
+/// the centre of mass within a pixel of the centre.
 ///
 /// # Errors
 /// If nothing in the picture stands out.
@@ -56,9 +57,12 @@ fn as_is(grey: &Plane) -> Option<[u8; PIXELS]> {
     let values = grey.values.iter().map(|&v| if negative { 1.0 - v } else { v });
     let picture: Vec<f32> = values.collect();
     let inside = 1..SIDE - 1;
-    let framed = (0..PIXELS)
+    let inky_border = (0..PIXELS)
         .filter(|i| !(inside.contains(&(i / SIDE)) && inside.contains(&(i % SIDE))))
-        .all(|i| picture[i] <= FAINT);
+        .filter(|&i| picture[i] > FAINT)
+        .count();
+    // A lopsided digit that is centred by mass may touch the border: some in a hundred of MNIST's do.
+    let framed = inky_border <= SIDE / 2;
     let strongest = picture.iter().copied().fold(0.0, f32::max);
     let (x, y) = place::centre_of_mass(&picture, SIDE)?;
     let centred = (x - place::CENTRE).abs() <= 1.0 && (y - place::CENTRE).abs() <= 1.0;

@@ -48,26 +48,40 @@ fn framed(fine: &Plane) -> [f32; PIXELS] {
     let Some((x, y)) = centre_of_mass(&fine.values, fine.width) else {
         return frame;
     };
-    // From fine pixels, whose first centre is at 0.5 of one, to the frame's.
-    let start = |mass: f32, length: usize| {
-        let start = (CENTRE + 0.5) * FINE as f32 - (mass + 0.5);
-        // However lopsided the digit is, it stays inside.
-        let room = (SIDE * FINE) as f32 - length as f32;
-        if room > 0.0 {
-            start.round().clamp(0.0, room) as usize
-        } else {
-            0
-        }
-    };
-    let (left, top) = (start(x, fine.width), start(y, fine.height));
-    for (i, value) in fine.values.iter().enumerate() {
-        let column = (left + i % fine.width) / FINE;
-        let row = (top + i / fine.width) / FINE;
-        if column < SIDE && row < SIDE {
-            frame[row * SIDE + column] += value / (FINE * FINE) as f32;
+    let columns = cells(x, fine.width);
+    let rows = cells(y, fine.height);
+    for (line, row) in fine.values.chunks_exact(fine.width).zip(&rows) {
+        for (value, column) in line.iter().zip(&columns) {
+            for (y, height) in row {
+                for (x, width) in column {
+                    frame[y * SIDE + x] += value * height * width;
+                }
+            }
         }
     }
     frame
+}
+
+/// For each fine pixel along an axis, the two pixels of the frame that it lies in and how much of them it
+/// fills, with the one at `mass` at the frame's centre.
+fn cells(mass: f32, length: usize) -> Vec<[(usize, f32); 2]> {
+    let fine = FINE as f32;
+    let (length, frame) = (length as f32 / fine, SIDE as f32);
+    // From the first edge, where the centre of the first pixel is half of one away. However lopsided
+    // the digit is, it stays inside.
+    let start = (CENTRE + 0.5 - (mass + 0.5) / fine).clamp(0.0, (frame - length).max(0.0));
+    (0..(length * fine) as usize)
+        .map(|i| {
+            let (from, to) = (start + i as f32 / fine, start + (i + 1) as f32 / fine);
+            let first = (from as usize).min(SIDE - 1);
+            let edge = (first + 1) as f32;
+            let second = (first + 1).min(SIDE - 1);
+            [
+                (first, to.min(edge) - from.min(edge)),
+                (second, (to - edge).max(0.0)),
+            ]
+        })
+        .collect()
 }
 
 /// The picture at `scale` times its size: means over areas when shrinking, linear between when growing.
