@@ -16,7 +16,7 @@ fn main() -> Result<()> {
     if paths.is_empty() {
         paths.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/digits/7.png"));
     }
-    let model = Hub::new(HubOptions::default())?.resolve("mnist-net")?;
+    let model = Hub::new(HubOptions::default())?.resolve("mnist-cnn")?;
     let classifier = ImageClassifier::builder(&model).build()?;
     for path in paths {
         let image = open_image(&path, &Limits::default())?;

@@ -72,6 +72,10 @@ fn ours(data: &Path) -> Result<[(&'static str, f64); 2]> {
     let mut settings = Settings::preset(DataName::Mnist, Arch::MnistCnn);
     settings.trainer.epochs = 1;
     settings.validation = 0;
+    // What the peers do: batches of 128, the pictures as they are, no average of the weights.
+    settings.batch_size = 128;
+    settings.augment = None;
+    settings.trainer.ema_decay = None;
     let session = Session {
         data_dir: data,
         out: &out,
@@ -121,10 +125,10 @@ fn peer(python: &Path, engine: &str, arguments: &Arguments, values: &mut Values)
 /// Medians, and how many times faster than each peer ours is.
 fn print_table(values: &Values) {
     for (metric, better) in METRICS {
-        println!("{metric}");
         let median_of = |peer: &str| values.get(&(peer.to_string(), metric.to_string())).map(|v| median(v));
         let Some(ours) = median_of(OURS) else { continue };
-        let peers = values.keys().filter(|(_, m)| m == metric).map(|(peer, _)| peer);
+        println!("{metric}\n  {OURS:<18} {ours:>12.3}");
+        let peers = values.keys().filter(|(peer, m)| m == metric && peer != OURS).map(|(peer, _)| peer);
         for peer in peers {
             let Some(theirs) = median_of(peer) else { continue };
             let ratio = match better {

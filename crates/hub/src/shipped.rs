@@ -22,12 +22,10 @@ impl ShippedModel {
 }
 
 /// Bytes at an address where a tensor may begin, so that embedded weights are used in place.
-#[allow(dead_code)] // while `MODELS` is empty
 #[repr(C, align(64))]
 struct Aligned<T: ?Sized>(T);
 
 /// An entry of [`MODELS`]: the named files of the folder `models/NAME` of this repository.
-#[allow(unused_macros)] // while `MODELS` is empty
 macro_rules! shipped_model {
     ($name:literal, $task:literal, [$($file:literal),+ $(,)?]) => {
         ShippedModel {
@@ -43,7 +41,8 @@ macro_rules! shipped_model {
 }
 
 /// Every shipped model, in the order `models list` shows them.
-pub const MODELS: &[ShippedModel] = &[];
+pub const MODELS: &[ShippedModel] =
+    &[shipped_model!("mnist-cnn", "image-classification", ["config.json", "model.safetensors", "README.md"])];
 
 /// The shipped model called `name`.
 pub fn find(name: &str) -> Option<&'static ShippedModel> {

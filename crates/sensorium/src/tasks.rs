@@ -109,11 +109,10 @@ pub const TASKS: &[Task] = &[
         summary: "Say what is in an image",
         inputs: &[Image],
         output: OutputKind::Classification,
-        default_model: Some("mnist-net"),
+        default_model: Some("mnist-cnn"),
         architectures: &["ForImageClassification"],
         model_types: &["mnist-cnn", "mnist-net"],
         build: IMAGE_CLASSIFICATION,
-        ..Task::EMPTY
     },
     Task {
         name: "zero-shot-image-classification",

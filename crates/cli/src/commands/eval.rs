@@ -27,7 +27,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The model: a folder, a shipped model or a hub id
-    #[arg(long, default_value = "mnist-net")]
+    #[arg(long, default_value = "mnist-cnn")]
     model: String,
     /// Folder that holds the data set [default: $SENSORIUM_DATA, then the cache]
     #[arg(long, value_name = "DIR")]
@@ -75,7 +75,10 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let (correct, total) = (matrix.correct(), matrix.total());
-    let mut text = format!("accuracy  {:.2} % ({correct} of {total})\n", 100.0 * matrix.accuracy());
+    let mut text = format!(
+        "accuracy  {:.2} % ({correct} of {total})\n",
+        100.0 * matrix.accuracy()
+    );
     text += &format!("macro F1  {:.4}\n", matrix.macro_f1());
     text += &format!("speed     {rate:.0} images/s ({seconds:.2} s)\n\n");
     text += &class_table(&matrix, name);
@@ -86,7 +89,11 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
 }
 
 fn class_table(matrix: &ConfusionMatrix, name: impl Fn(usize) -> String) -> String {
-    let mut rows = vec![["class", "precision", "recall", "F1", "images"].map(String::from).to_vec()];
+    let mut rows = vec![
+        ["class", "precision", "recall", "F1", "images"]
+            .map(String::from)
+            .to_vec(),
+    ];
     for (i, class) in matrix.per_class().into_iter().enumerate() {
         let scores = [class.precision, class.recall, class.f1].map(|x| format!("{x:.4}"));
         rows.push([vec![name(i)], scores.to_vec(), vec![class.support.to_string()]].concat());
@@ -97,8 +104,20 @@ fn class_table(matrix: &ConfusionMatrix, name: impl Fn(usize) -> String) -> Stri
 /// Rows are the truth, columns the prediction; zeros are dots, so that mistakes stand out.
 fn confusion_table(matrix: &ConfusionMatrix, name: impl Fn(usize) -> String) -> String {
     let counts = matrix.counts();
-    let cell = |&count: &usize| if count == 0 { "·".to_string() } else { count.to_string() };
-    let mut rows = vec![[vec!["truth \\ predicted".to_string()], (0..counts.len()).map(&name).collect()].concat()];
+    let cell = |&count: &usize| {
+        if count == 0 {
+            "·".to_string()
+        } else {
+            count.to_string()
+        }
+    };
+    let mut rows = vec![
+        [
+            vec!["truth \\ predicted".to_string()],
+            (0..counts.len()).map(&name).collect(),
+        ]
+        .concat(),
+    ];
     for (i, row) in counts.iter().enumerate() {
         rows.push([vec![name(i)], row.iter().map(cell).collect()].concat());
     }

@@ -152,7 +152,10 @@ fn set<T>(slot: &mut T, value: Option<T>) {
 fn schedule(name: ScheduleName) -> Schedule {
     match name {
         ScheduleName::Constant => Schedule::Constant,
-        ScheduleName::Step => Schedule::Step { every: 0.3, factor: 0.1 },
+        ScheduleName::Step => Schedule::Step {
+            every: 0.3,
+            factor: 0.1,
+        },
         ScheduleName::Cosine => Schedule::Cosine,
     }
 }
@@ -200,7 +203,11 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
     let report = mnist::train(&settings, session)?;
     display.finish();
     tell(&report, &args.out, context)?;
-    Ok(if report.outcome == Outcome::Finished { ExitCode::SUCCESS } else { ExitCode::from(130) })
+    Ok(if report.outcome == Outcome::Finished {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(130)
+    })
 }
 
 fn tell(report: &Report, out: &Path, context: &Context) -> Result<()> {
@@ -222,7 +229,10 @@ fn tell(report: &Report, out: &Path, context: &Context) -> Result<()> {
     let mut text = String::new();
     if let Some(test) = &report.test {
         let (correct, total) = (test.correct(), test.total());
-        text += &format!("test accuracy  {:.2} % ({correct} of {total})\n", 100.0 * test.accuracy());
+        text += &format!(
+            "test accuracy  {:.2} % ({correct} of {total})\n",
+            100.0 * test.accuracy()
+        );
     }
     text += &format!("parameters     {}\n", report.record.parameters);
     text += &format!("training time  {:.1} s\n", report.record.seconds);
@@ -250,7 +260,9 @@ impl Callback for Display<'_> {
         if !self.context.shows_progress() {
             return;
         }
-        let bar = self.bar.get_or_insert_with(|| progress::epoch(status.batches as u64));
+        let bar = self
+            .bar
+            .get_or_insert_with(|| progress::epoch(status.batches as u64));
         bar.set_position(status.batch as u64);
         bar.set_message(format!(
             "epoch {}/{}  loss {:.4}  accuracy {:.2} %  {:.0} images/s  {} left",

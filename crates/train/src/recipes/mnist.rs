@@ -87,12 +87,12 @@ impl Settings {
             epochs: if small { 10 } else { 16 },
             optimizer: if small { Optimizer::ADAM } else { Optimizer::ADAMW },
             learning_rate: LearningRate {
-                peak: if small { 2e-3 } else { 3e-3 },
+                peak: if small { 6e-3 } else { 3e-3 },
                 schedule: Schedule::Cosine,
-                warmup: if small { 0.0 } else { 0.15 },
+                warmup: if small { 0.1 } else { 0.15 },
             },
             clip_norm: None,
-            ema_decay: if small { None } else { Some(0.998) },
+            ema_decay: Some(if small { 0.999 } else { 0.998 }),
             seed: 0,
         };
         let augment = match (data, arch) {
@@ -100,7 +100,8 @@ impl Settings {
             (DataName::Mnist, Arch::MnistNet) => Some(AugmentConfig::digits()),
             (DataName::FashionMnist, Arch::MnistNet) => Some(AugmentConfig::clothes()),
         };
-        Self { data, arch, batch_size: 128, validation: 5_000, augment, smoothing: 0.0, trainer }
+        let (batch_size, smoothing) = if small { (32, 0.05) } else { (128, 0.0) };
+        Self { data, arch, batch_size, validation: 5_000, augment, smoothing, trainer }
     }
 }
 
