@@ -45,7 +45,7 @@ fn bar(score: f64, width: usize, unicode: bool) -> String {
     }
     let eighths = (score * (8 * width) as f64).round() as usize;
     let mut bar = "█".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         bar.push(EIGHTHS[eighths % 8]);
     }
     let filled = eighths.div_ceil(8);

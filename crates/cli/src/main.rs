@@ -62,7 +62,11 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// A panic is a bug in Sensorium, whatever the input: one sentence that asks for a report.
 fn bug_report(info: &panic::PanicHookInfo<'_>) -> String {
-    let message = info.payload_as_str().unwrap_or("no message");
+    let payload = info.payload();
+    let message = payload.downcast_ref::<String>().map(String::as_str);
+    let message = message
+        .or_else(|| payload.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
     let message = message.lines().next().unwrap_or_default(); // libtorch adds its own stack trace
     let place = info
         .location()

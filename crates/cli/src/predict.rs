@@ -304,7 +304,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("a.txt");
         fs::write(&file, "to be or not to be").unwrap();
-        assert_eq!(run(&["--json"], &[file.clone()]), (vec!["6".to_owned()], true));
+        assert_eq!(
+            run(&["--json"], std::slice::from_ref(&file)),
+            (vec!["6".to_owned()], true)
+        );
         assert_eq!(run(&[], &[file]), (vec!["6".to_owned()], true));
     }
 

@@ -187,11 +187,16 @@ fn routing_is_explained_and_refused_with_reasons() {
 
     let route = json(&run(path, &["run", "digit.wav", "--explain", "--json"]));
     assert_eq!(route["task"], "image-classification");
-    assert_eq!(route["model"], "mnist-net");
+    let model = sensorium::Registry::builtin()
+        .find("image-classification")
+        .unwrap()
+        .default_model
+        .unwrap();
+    assert_eq!(route["model"], model);
     assert_eq!(route["why"][0], "digit.wav is an image (PNG), by its content");
     let text = stdout(&run(path, &["run", "digit.wav", "--explain"]));
     assert!(
-        text.starts_with("task:  image-classification\nmodel: mnist-net\n- "),
+        text.starts_with(&format!("task:  image-classification\nmodel: {model}\n- ")),
         "{text}"
     );
 
@@ -260,6 +265,77 @@ fn models_data_sets_and_the_doctor() {
     assert!(report["cpu"]["threads"].as_i64().unwrap() >= 1);
     assert!(report["problems"].is_array());
     assert!(stdout(&run(home.path(), &["doctor"])).contains("libtorch"));
+}
+
+/// A model folder `model` in `home`, with random weights.
+fn save_model(home: &Path) {
+    use sensorium::hub::save_safetensors;
+    use sensorium::tch::{Device, Kind, Tensor};
+
+    let folder = home.join("model");
+    fs::create_dir(&folder).unwrap();
+    let labels: serde_json::Map<_, _> = (0..10).map(|i| (i.to_string(), i.to_string().into())).collect();
+    let config = serde_json::json!({ "model_type": "mnist-cnn", "id2label": labels });
+    fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    let shapes: [(&str, &[i64]); 4] = [
+        ("conv.weight", &[32, 1, 3, 3]),
+        ("conv.bias", &[32]),
+        ("dense.weight", &[10, 32 * 13 * 13]),
+        ("dense.bias", &[10]),
+    ];
+    let random = |shape: &[i64]| Tensor::randn(shape, (Kind::Float, Device::Cpu)) * 0.1;
+    let tensors = shapes.map(|(name, shape)| (name.to_owned(), random(shape)));
+    save_safetensors(&folder.join("model.safetensors"), &tensors, &Default::default()).unwrap();
+}
+
+#[test]
+fn classify_with_a_model_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path();
+    save_model(path);
+    fs::create_dir(path.join("digits")).unwrap();
+    for name in ["digits/b.png", "digits/a.jpg"] {
+        let bar = |x: u32, _| image::Luma([if (12..16).contains(&x) { 250u8 } else { 5 }]);
+        image::GrayImage::from_fn(28, 28, bar)
+            .save(path.join(name))
+            .unwrap();
+    }
+    fs::write(path.join("digits/notes.txt"), "not a picture").unwrap();
+
+    let one = json(&run(
+        path,
+        &["classify", "digits/b.png", "-m", "model", "--json", "-k", "3"],
+    ));
+    assert_eq!(one.as_array().unwrap().len(), 3);
+    assert!(one[0]["score"].as_f64() >= one[1]["score"].as_f64());
+    assert!(one[0]["label"].is_string());
+    let text = stdout(&run(path, &["classify", "digits/b.png", "-m", "model"]));
+    assert_eq!(text.lines().count(), 10);
+
+    let output = run(path, &["classify", "digits", "-m", "model", "--json"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("digits/notes.txt is text (UTF-8): skipped"));
+    let lines: Vec<Value> = stdout(&output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let names: Vec<_> = lines.iter().map(|line| line["input"].as_str().unwrap()).collect();
+    assert_eq!(names, ["digits/a.jpg", "digits/b.png"]);
+    assert!(lines.iter().all(|line| line["output"][0]["label"].is_string()));
+
+    let check = |args: &[&str], expected: &[&str]| check_error(path, args, 1, expected);
+    check(
+        &["classify", "digits/notes.txt", "-m", "model"],
+        &["takes an image, but digits/notes.txt is text"],
+    );
+    fs::write(path.join("model/model.safetensors"), b"short").unwrap();
+    check(
+        &["classify", "digits/b.png", "-m", "model"],
+        &["model.safetensors"],
+    );
+    fs::write(path.join("model/config.json"), b"{").unwrap();
+    check(&["classify", "digits/b.png", "-m", "model"], &["config.json"]);
+    fs::remove_dir_all(path.join("model")).unwrap();
+    check(&["classify", "digits/b.png", "-m", "./model"], &["./model"]);
 }
 
 #[test]

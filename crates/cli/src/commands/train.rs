@@ -72,9 +72,9 @@ pub struct Args {
     /// Share of the target spread over all classes
     #[arg(long, value_name = "SHARE", value_parser = share)]
     label_smoothing: Option<f64>,
-    /// Train on the pictures as they are, without random distortion
-    #[arg(long)]
-    no_augment: bool,
+    /// How much the pictures are distorted at random, as a factor of the recipe's own; 0 not at all
+    #[arg(long, value_name = "FACTOR", value_parser = factor)]
+    augment: Option<f64>,
     /// Seconds between checkpoints within an epoch
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     save_every: u32,
@@ -108,6 +108,10 @@ fn positive(text: &str) -> Result<f64, String> {
     number_where(text, |x| x > 0.0, "a number above 0")
 }
 
+fn factor(text: &str) -> Result<f64, String> {
+    number_where(text, |x| (0.0..=5.0).contains(&x), "a number from 0 to 5")
+}
+
 fn share(text: &str) -> Result<f64, String> {
     number_where(text, |x| (0.0..1.0).contains(&x), "a number from 0 to below 1")
 }
@@ -136,8 +140,9 @@ impl Args {
         set(&mut settings.validation, self.validation);
         set(&mut settings.batch_size, self.batch_size.map(|n| n as usize));
         set(&mut settings.smoothing, self.label_smoothing);
-        if self.no_augment {
-            settings.augment = None;
+        if let Some(factor) = self.augment {
+            let scaled = settings.augment.map(|augment| augment.scaled(factor as f32));
+            settings.augment = scaled.filter(|_| factor > 0.0);
         }
         settings
     }
