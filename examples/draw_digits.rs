@@ -14,25 +14,29 @@ type Point = (f32, f32);
 
 /// Size, ink and paper of each picture: any size, colour and polarity will do.
 const STYLES: [(u32, [u8; 3], [u8; 3]); 10] = [
-    (280, [20, 20, 30], [250, 248, 240]),   // fountain pen
-    (200, [245, 245, 240], [30, 60, 45]),   // chalk
-    (96, [10, 40, 160], [255, 255, 255]),   // ballpoint
-    (340, [180, 30, 30], [235, 230, 215]),  // red pencil
-    (128, [60, 60, 60], [200, 200, 205]),   // pencil on grey
-    (400, [255, 220, 90], [25, 25, 60]),    // neon
-    (64, [0, 0, 0], [255, 255, 255]),       // small
-    (240, [15, 90, 40], [250, 250, 245]),   // green felt-tip
-    (300, [90, 40, 110], [240, 235, 250]),  // violet ink
-    (180, [255, 255, 255], [0, 0, 0]),      // white on black
+    (280, [20, 20, 30], [250, 248, 240]),  // fountain pen
+    (200, [245, 245, 240], [30, 60, 45]),  // chalk
+    (96, [10, 40, 160], [255, 255, 255]),  // ballpoint
+    (340, [180, 30, 30], [235, 230, 215]), // red pencil
+    (128, [60, 60, 60], [200, 200, 205]),  // pencil on grey
+    (400, [255, 220, 90], [25, 25, 60]),   // neon
+    (64, [0, 0, 0], [255, 255, 255]),      // small
+    (240, [15, 90, 40], [250, 250, 245]),  // green felt-tip
+    (300, [90, 40, 110], [240, 235, 250]), // violet ink
+    (180, [255, 255, 255], [0, 0, 0]),     // white on black
 ];
 
 fn main() -> Result<()> {
     let temporary = tempfile::tempdir()?;
-    let folder = std::env::args_os().nth(1).map_or_else(|| temporary.path().to_path_buf(), PathBuf::from);
+    let folder = std::env::args_os()
+        .nth(1)
+        .map_or_else(|| temporary.path().to_path_buf(), PathBuf::from);
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for (digit, (size, ink, paper)) in STYLES.into_iter().enumerate() {
         let path = folder.join(format!("{digit}.png"));
-        draw(&strokes(digit), size, ink, paper).save(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        draw(&strokes(digit), size, ink, paper)
+            .save(&path)
+            .with_context(|| format!("cannot write {}", path.display()))?;
         println!("{}", path.display());
     }
     Ok(())
@@ -43,14 +47,23 @@ fn strokes(digit: usize) -> Vec<Vec<Point>> {
     match digit {
         0 => vec![arc((0.5, 0.5), (0.22, 0.33), -0.55 * PI, 1.5 * PI)],
         1 => vec![vec![(0.38, 0.3), (0.52, 0.16), (0.5, 0.5), (0.49, 0.85)]],
-        2 => vec![joined(&[arc((0.5, 0.34), (0.2, 0.18), -PI, 0.25 * PI), vec![(0.3, 0.82), (0.5, 0.8), (0.74, 0.83)]])],
+        2 => vec![joined(&[
+            arc((0.5, 0.34), (0.2, 0.18), -PI, 0.25 * PI),
+            vec![(0.3, 0.82), (0.5, 0.8), (0.74, 0.83)],
+        ])],
         3 => vec![joined(&[
             arc((0.47, 0.33), (0.19, 0.17), -0.85 * PI, 0.5 * PI),
             arc((0.47, 0.67), (0.22, 0.18), -0.5 * PI, 0.85 * PI),
         ])],
-        4 => vec![vec![(0.4, 0.16), (0.3, 0.55), (0.72, 0.53)], vec![(0.62, 0.35), (0.58, 0.86)]],
+        4 => vec![
+            vec![(0.4, 0.16), (0.3, 0.55), (0.72, 0.53)],
+            vec![(0.62, 0.35), (0.58, 0.86)],
+        ],
         5 => vec![
-            joined(&[vec![(0.36, 0.2), (0.34, 0.46)], arc((0.47, 0.63), (0.21, 0.2), -0.7 * PI, 0.8 * PI)]),
+            joined(&[
+                vec![(0.36, 0.2), (0.34, 0.46)],
+                arc((0.47, 0.63), (0.21, 0.2), -0.7 * PI, 0.8 * PI),
+            ]),
             vec![(0.36, 0.2), (0.68, 0.17)],
         ],
         6 => vec![joined(&[
@@ -62,7 +75,10 @@ fn strokes(digit: usize) -> Vec<Vec<Point>> {
             arc((0.5, 0.32), (0.16, 0.15), 0.5 * PI, 2.5 * PI),
             arc((0.5, 0.66), (0.2, 0.19), -0.5 * PI, 1.5 * PI),
         ])],
-        _ => vec![joined(&[arc((0.49, 0.35), (0.18, 0.18), 0.0, -2.0 * PI), vec![(0.66, 0.5), (0.6, 0.86)]])],
+        _ => vec![joined(&[
+            arc((0.49, 0.35), (0.18, 0.18), 0.0, -2.0 * PI),
+            vec![(0.66, 0.5), (0.6, 0.86)],
+        ])],
     }
 }
 
@@ -71,7 +87,10 @@ fn arc(centre: Point, radius: Point, from: f32, to: f32) -> Vec<Point> {
     const STEPS: usize = 40;
     let point = |i: usize| {
         let angle = from + (to - from) * i as f32 / STEPS as f32;
-        (centre.0 + radius.0 * angle.cos(), centre.1 + radius.1 * angle.sin())
+        (
+            centre.0 + radius.0 * angle.cos(),
+            centre.1 + radius.1 * angle.sin(),
+        )
     };
     (0..=STEPS).map(point).collect()
 }

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use sensorium::hub::{Hub, HubOptions};
 use sensorium::{
-    BoxError, BuildOptions, BuildRequest, Content, Input, InputKind, Output, OutputKind, Pipeline, PipelineError,
-    Registry, RouteRequest, Task,
+    BoxError, BuildOptions, BuildRequest, Content, Input, InputKind, Output, OutputKind, Pipeline,
+    PipelineError, Registry, RouteRequest, Task,
 };
 
 /// Counts words; a real pipeline would hold a model.
@@ -37,7 +37,11 @@ fn main() -> Result<()> {
     })?;
 
     let input = Input::from("to be or not to be");
-    let request = RouteRequest { task: Some("wc"), input: Some(&input), ..RouteRequest::default() };
+    let request = RouteRequest {
+        task: Some("wc"),
+        input: Some(&input),
+        ..RouteRequest::default()
+    };
     let route = registry.route(&request)?;
     println!("task {}: {}", route.task.name, route.why.join("; "));
 

@@ -15,7 +15,11 @@ struct Print;
 
 impl Callback for Print {
     fn on_epoch(&mut self, epoch: &EpochRecord, _best: bool) {
-        println!("epoch {}: validation accuracy {:.2} %", epoch.epoch, 100.0 * epoch.validation.accuracy);
+        println!(
+            "epoch {}: validation accuracy {:.2} %",
+            epoch.epoch,
+            100.0 * epoch.validation.accuracy
+        );
     }
 }
 
@@ -43,7 +47,11 @@ fn main() -> Result<()> {
     };
     let report = train(&settings, session)?;
     if let Some(test) = report.test {
-        println!("test accuracy {:.2} % after {:.1} s", 100.0 * test.accuracy(), start.elapsed().as_secs_f64());
+        println!(
+            "test accuracy {:.2} % after {:.1} s",
+            100.0 * test.accuracy(),
+            start.elapsed().as_secs_f64()
+        );
     }
     Ok(())
 }

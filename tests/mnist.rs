@@ -12,7 +12,18 @@ fn a_small_data_set_is_learned_and_recorded() {
     write_bars(&home.join("bars"), 1000, 200);
     let out = home.join("run");
     let train = sensorium(home)
-        .args(["train", "mnist", "--arch", "mnist-cnn", "--epochs", "4", "--validation", "100", "--no-augment"])
+        .args([
+            "train",
+            "mnist",
+            "--arch",
+            "mnist-cnn",
+            "--epochs",
+            "4",
+            "--validation",
+            "100",
+            "--augment",
+            "0",
+        ])
         .arg("--data")
         .arg(home.join("bars"))
         .arg("--out")
@@ -20,10 +31,16 @@ fn a_small_data_set_is_learned_and_recorded() {
         .output()
         .expect("the program starts");
     assert!(train.status.success(), "{}", stderr(&train));
-    for file in ["config.json", "model.safetensors", "best.safetensors", "training.svg"] {
+    for file in [
+        "config.json",
+        "model.safetensors",
+        "best.safetensors",
+        "training.svg",
+    ] {
         assert!(out.join(file).is_file(), "{file} is missing");
     }
-    let record: Value = serde_json::from_slice(&fs::read(out.join("training.json")).expect("a record")).expect("JSON");
+    let record: Value =
+        serde_json::from_slice(&fs::read(out.join("training.json")).expect("a record")).expect("JSON");
     assert_eq!(record["epochs"].as_array().map(Vec::len), Some(4));
     let accuracy = record["test_accuracy"].as_f64().expect("a test accuracy");
     assert!(accuracy > 0.95, "bars are easy: {accuracy}");
@@ -39,7 +56,11 @@ fn a_small_data_set_is_learned_and_recorded() {
         .expect("the program starts");
     assert!(eval.status.success(), "{}", stderr(&eval));
     let scores: Value = serde_json::from_str(&stdout(&eval)).expect("JSON");
-    assert_eq!(scores["accuracy"].as_f64(), Some(accuracy), "eval repeats what training measured");
+    assert_eq!(
+        scores["accuracy"].as_f64(),
+        Some(accuracy),
+        "eval repeats what training measured"
+    );
     assert_eq!(scores["images"], 200);
     let plot = fs::read_to_string(home.join("confusion.svg")).expect("a picture");
     assert!(plot.starts_with("<svg"));
@@ -52,7 +73,16 @@ fn the_same_seed_gives_the_same_weights() {
     write_bars(&home.join("bars"), 200, 50);
     let weights = |out: &str, seed: &str, workers: &str| {
         let train = sensorium(home)
-            .args(["train", "mnist", "--arch", "mnist-net", "--epochs", "1", "--validation", "50"])
+            .args([
+                "train",
+                "mnist",
+                "--arch",
+                "mnist-net",
+                "--epochs",
+                "1",
+                "--validation",
+                "50",
+            ])
             .args(["--seed", seed, "--workers", workers])
             .arg("--data")
             .arg(home.join("bars"))
@@ -64,8 +94,14 @@ fn the_same_seed_gives_the_same_weights() {
         fs::read(home.join(out).join("model.safetensors")).expect("a model")
     };
     let first = weights("a", "1", "0");
-    assert!(first == weights("b", "1", "3"), "the number of workers changes nothing");
-    assert!(first != weights("c", "2", "1"), "another seed gives another model");
+    assert!(
+        first == weights("b", "1", "3"),
+        "the number of workers changes nothing"
+    );
+    assert!(
+        first != weights("c", "2", "1"),
+        "another seed gives another model"
+    );
 }
 
 #[test]

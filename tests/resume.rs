@@ -13,7 +13,16 @@ use sensorium_tests::{sensorium, stderr, write_bars};
 fn train(home: &Path, arch: &str, out: &str) -> Command {
     let mut command = sensorium(home);
     let (data, out) = (home.join("bars"), home.join(out));
-    command.args(["train", "mnist", "--arch", arch, "--seed", "5", "--validation", "64"]);
+    command.args([
+        "train",
+        "mnist",
+        "--arch",
+        arch,
+        "--seed",
+        "5",
+        "--validation",
+        "64",
+    ]);
     command.args(["--epochs", "3", "--batch-size", "32", "--save-every", "0"]);
     command.arg("--data").arg(data).arg("--out").arg(out);
     command
@@ -25,7 +34,9 @@ fn weights(home: &Path, out: &str) -> Vec<u8> {
 
 fn unbroken(home: &Path, arch: &str) -> Vec<u8> {
     write_bars(&home.join("bars"), 320, 64);
-    let output = train(home, arch, "unbroken").output().expect("the program starts");
+    let output = train(home, arch, "unbroken")
+        .output()
+        .expect("the program starts");
     assert!(output.status.success(), "{}", stderr(&output));
     weights(home, "unbroken")
 }
@@ -41,7 +52,11 @@ fn killed(home: &Path, arch: &str) -> (Vec<u8>, usize) {
             command.arg("--resume");
         }
         let before = fs::metadata(&checkpoint).and_then(|m| m.modified()).ok();
-        let mut child = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("the program starts");
+        let mut child = command
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the program starts");
         // Let it get somewhere first: a kill during start-up proves nothing.
         let start = Instant::now();
         let finished = loop {
@@ -105,26 +120,51 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     let home = home.path();
     let expected = unbroken(home, "mnist-net");
     let checkpoint = home.join("stopped/checkpoint.safetensors");
-    let child = train(home, "mnist-net", "stopped").stderr(Stdio::piped()).spawn().expect("the program starts");
+    let child = train(home, "mnist-net", "stopped")
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
     while !checkpoint.exists() {
         sleep(Duration::from_millis(2));
     }
-    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    let interrupt = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
     assert!(interrupt.expect("kill is there").success());
     let output = child.wait_with_output().expect("the program ends");
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-    assert!(stderr(&output).contains("--resume goes on"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("--resume goes on"),
+        "{}",
+        stderr(&output)
+    );
 
     // A second run must not start over in the same folder by accident.
-    let again = train(home, "mnist-net", "stopped").output().expect("the program starts");
+    let again = train(home, "mnist-net", "stopped")
+        .output()
+        .expect("the program starts");
     assert_eq!(again.status.code(), Some(1));
-    assert!(stderr(&again).contains("already holds a training run"), "{}", stderr(&again));
+    assert!(
+        stderr(&again).contains("already holds a training run"),
+        "{}",
+        stderr(&again)
+    );
     // Nor go on with other settings.
-    let other = train(home, "mnist-cnn", "stopped").arg("--resume").output().expect("the program starts");
+    let other = train(home, "mnist-cnn", "stopped")
+        .arg("--resume")
+        .output()
+        .expect("the program starts");
     assert_eq!(other.status.code(), Some(1));
-    assert!(stderr(&other).contains("made with other settings"), "{}", stderr(&other));
+    assert!(
+        stderr(&other).contains("made with other settings"),
+        "{}",
+        stderr(&other)
+    );
 
-    let resumed = train(home, "mnist-net", "stopped").arg("--resume").output().expect("the program starts");
+    let resumed = train(home, "mnist-net", "stopped")
+        .arg("--resume")
+        .output()
+        .expect("the program starts");
     assert!(resumed.status.success(), "{}", stderr(&resumed));
     assert!(weights(home, "stopped") == expected, "other weights after Ctrl-C");
 }

@@ -13,9 +13,16 @@ pub fn sensorium(home: &Path) -> Command {
     folder.pop(); // deps/
     folder.pop();
     let program = folder.join(format!("sensorium{}", std::env::consts::EXE_SUFFIX));
-    assert!(program.is_file(), "{} is not built: run `cargo build -p sensorium-cli`", program.display());
+    assert!(
+        program.is_file(),
+        "{} is not built: run `cargo build -p sensorium-cli`",
+        program.display()
+    );
     let mut command = Command::new(program);
-    command.env("SENSORIUM_HOME", home).env("HF_HOME", home).env_remove("SENSORIUM_DATA");
+    command
+        .env("SENSORIUM_HOME", home)
+        .env("HF_HOME", home)
+        .env_remove("SENSORIUM_DATA");
     command.args(["--offline", "--threads", "1"]).stdin(Stdio::null());
     command
 }
@@ -34,7 +41,11 @@ pub fn stderr(output: &Output) -> String {
 pub fn real_mnist() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/datasets");
     let given = std::env::var_os("SENSORIUM_DATA").map(PathBuf::from);
-    given.into_iter().chain([beside]).map(|data| data.join("mnist")).find(|mnist| mnist.is_dir())
+    given
+        .into_iter()
+        .chain([beside])
+        .map(|data| data.join("mnist"))
+        .find(|mnist| mnist.is_dir())
 }
 
 /// Writes a data set in MNIST's format: a bright bar whose place tells the class, in noise.
@@ -51,11 +62,19 @@ pub fn write_bars(folder: &Path, train: u32, test: u32) {
             let left = 2 + 2 * u32::from(label);
             for at in 0..28 * 28 {
                 let inside = (left..left + 3).contains(&(at % 28)) && (4..24).contains(&(at / 28));
-                pixels.push(if inside { 150 + noise.below(100) } else { noise.below(60) } as u8);
+                pixels.push(if inside {
+                    150 + noise.below(100)
+                } else {
+                    noise.below(60)
+                } as u8);
             }
         }
         let idx = |magic: u32, sizes: &[u32], data: &[u8]| {
-            let header = [magic].iter().chain(sizes).flat_map(|n| n.to_be_bytes()).collect::<Vec<u8>>();
+            let header = [magic]
+                .iter()
+                .chain(sizes)
+                .flat_map(|n| n.to_be_bytes())
+                .collect::<Vec<u8>>();
             [&header, data].concat()
         };
         let write = |kind: &str, bytes: Vec<u8>| {

@@ -54,7 +54,10 @@ fn main() -> Result<()> {
     let mut values = Values::new();
     for _ in 0..arguments.rounds {
         for (metric, value) in ours(&arguments.data)? {
-            values.entry((OURS.into(), metric.into())).or_default().push(value);
+            values
+                .entry((OURS.into(), metric.into()))
+                .or_default()
+                .push(value);
         }
         if let Some(python) = &arguments.python {
             for engine in ["torch", "keras"] {
@@ -98,7 +101,11 @@ fn ours(data: &Path) -> Result<[(&'static str, f64); 2]> {
     let start = Instant::now();
     let matrix = evaluate(&network, &digits, Device::Cpu, 10);
     let seconds = start.elapsed().as_secs_f64();
-    ensure!(matrix.accuracy() > 0.9, "the network learned nothing: accuracy {}", matrix.accuracy());
+    ensure!(
+        matrix.accuracy() > 0.9,
+        "the network learned nothing: accuracy {}",
+        matrix.accuracy()
+    );
     Ok([("epoch s", epoch), ("images/s", matrix.total() as f64 / seconds)])
 }
 
@@ -117,7 +124,10 @@ fn peer(python: &Path, engine: &str, arguments: &Arguments, values: &mut Values)
         let value: serde_json::Value = serde_json::from_str(line).context("a peer prints JSON lines")?;
         let text = |key: &str| value[key].as_str().unwrap_or_default().to_string();
         let number = value["value"].as_f64().context("a peer prints numbers")?;
-        values.entry((text("peer"), text("metric"))).or_default().push(number);
+        values
+            .entry((text("peer"), text("metric")))
+            .or_default()
+            .push(number);
     }
     Ok(())
 }
@@ -125,10 +135,17 @@ fn peer(python: &Path, engine: &str, arguments: &Arguments, values: &mut Values)
 /// Medians, and how many times faster than each peer ours is.
 fn print_table(values: &Values) {
     for (metric, better) in METRICS {
-        let median_of = |peer: &str| values.get(&(peer.to_string(), metric.to_string())).map(|v| median(v));
+        let median_of = |peer: &str| {
+            values
+                .get(&(peer.to_string(), metric.to_string()))
+                .map(|v| median(v))
+        };
         let Some(ours) = median_of(OURS) else { continue };
         println!("{metric}\n  {OURS:<18} {ours:>12.3}");
-        let peers = values.keys().filter(|(peer, m)| m == metric && peer != OURS).map(|(peer, _)| peer);
+        let peers = values
+            .keys()
+            .filter(|(peer, m)| m == metric && peer != OURS)
+            .map(|(peer, _)| peer);
         for peer in peers {
             let Some(theirs) = median_of(peer) else { continue };
             let ratio = match better {
@@ -144,5 +161,9 @@ fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
+    if sorted.len() % 2 == 1 {
+        sorted[middle]
+    } else {
+        (sorted[middle - 1] + sorted[middle]) / 2.0
+    }
 }

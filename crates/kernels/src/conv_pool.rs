@@ -107,7 +107,8 @@ impl Shape {
 
     /// Rows and columns after pooling.
     fn grid(&self) -> (usize, usize) {
-        ((self.height - K + 1) / 2, (self.width - K + 1) / 2)
+        let pooled = |size: usize| (size - (K - 1)) / 2;
+        (pooled(self.height), pooled(self.width))
     }
 
     /// Pooled values of one picture.

@@ -39,7 +39,12 @@ impl MappedFile {
         if !meta.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        let key = (path.canonicalize()?, inode(&meta), meta.len(), meta.modified().ok());
+        let key = (
+            path.canonicalize()?,
+            inode(&meta),
+            meta.len(),
+            meta.modified().ok(),
+        );
         let mut open = OPEN.lock().unwrap_or_else(|e| e.into_inner());
         if let Some(mapped) = open.get(&key) {
             return Ok(*mapped);
@@ -81,7 +86,7 @@ impl MappedFile {
         if needed != len {
             return None;
         }
-        if len == 0 || bytes.as_ptr() as usize % kind.elt_size_in_bytes() != 0 {
+        if len == 0 || !bytes.as_ptr().addr().is_multiple_of(kind.elt_size_in_bytes()) {
             return Some(copied(bytes, shape, kind));
         }
         // SAFETY: the bytes live for the rest of the process, are aligned for `kind`, and hold

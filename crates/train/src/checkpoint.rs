@@ -49,27 +49,45 @@ pub(crate) fn save(
     progress: &Progress,
     tensors: &NamedTensors,
 ) -> Result<()> {
-    let description = Description { settings: settings.clone(), progress: progress.clone() };
-    let text = serde_json::to_string(&description)
-        .map_err(|e| TrainError::BadCheckpoint { path: path.into(), why: e.to_string() })?;
+    let description = Description {
+        settings: settings.clone(),
+        progress: progress.clone(),
+    };
+    let text = serde_json::to_string(&description).map_err(|e| TrainError::BadCheckpoint {
+        path: path.into(),
+        why: e.to_string(),
+    })?;
     save_safetensors(path, tensors, &BTreeMap::from([(KEY.to_string(), text)]))?;
     Ok(())
 }
 
 /// Reads the state at `path` into `tensors`, in place, and returns where the run stands.
 pub(crate) fn restore(path: &Path, settings: &serde_json::Value, tensors: &NamedTensors) -> Result<Progress> {
-    let bad = |why: String| TrainError::BadCheckpoint { path: path.into(), why };
+    let bad = |why: String| TrainError::BadCheckpoint {
+        path: path.into(),
+        why,
+    };
     let file = SafetensorsFile::open(path)?;
-    let text = file.metadata().get(KEY).ok_or_else(|| bad(format!("no `{KEY}` in its metadata")))?;
+    let text = file
+        .metadata()
+        .get(KEY)
+        .ok_or_else(|| bad(format!("no `{KEY}` in its metadata")))?;
     let description: Description = serde_json::from_str(text).map_err(|e| bad(e.to_string()))?;
     if let Some(difference) = difference(&description.settings, settings) {
-        return Err(TrainError::OtherRun { path: path.into(), difference });
+        return Err(TrainError::OtherRun {
+            path: path.into(),
+            difference,
+        });
     }
     for (name, tensor) in tensors {
-        let stored = file.tensor(name).ok_or_else(|| bad(format!("tensor `{name}` is missing")))?;
+        let stored = file
+            .tensor(name)
+            .ok_or_else(|| bad(format!("tensor `{name}` is missing")))?;
         if stored.size() != tensor.size() {
             let (found, expected) = (stored.size(), tensor.size());
-            return Err(bad(format!("tensor `{name}`: expected shape {expected:?}, found {found:?}")));
+            return Err(bad(format!(
+                "tensor `{name}`: expected shape {expected:?}, found {found:?}"
+            )));
         }
         tch::no_grad(|| tensor.shallow_clone().copy_(&stored));
     }
@@ -83,7 +101,13 @@ fn difference(stored: &serde_json::Value, wanted: &serde_json::Value) -> Option<
     };
     let null = serde_json::Value::Null;
     let keys = stored.keys().chain(wanted.keys());
-    keys.map(|key| (key, stored.get(key).unwrap_or(&null), wanted.get(key).unwrap_or(&null)))
-        .find(|(_, stored, wanted)| stored != wanted)
-        .map(|(key, stored, wanted)| format!("{key}: {stored} then, {wanted} now"))
+    keys.map(|key| {
+        (
+            key,
+            stored.get(key).unwrap_or(&null),
+            wanted.get(key).unwrap_or(&null),
+        )
+    })
+    .find(|(_, stored, wanted)| stored != wanted)
+    .map(|(key, stored, wanted)| format!("{key}: {stored} then, {wanted} now"))
 }

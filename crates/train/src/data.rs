@@ -40,7 +40,12 @@ impl<D: Dataset> Loader<D> {
     /// Batches of `batch_size` (the last of an epoch may be smaller), shuffled from `seed`, prepared
     /// by `workers` threads; with no workers, by the thread that asks.
     pub fn new(dataset: D, batch_size: usize, seed: u64, workers: usize) -> Self {
-        Self { dataset: Arc::new(dataset), batch_size: batch_size.max(1), seed, workers }
+        Self {
+            dataset: Arc::new(dataset),
+            batch_size: batch_size.max(1),
+            seed,
+            workers,
+        }
     }
 
     /// The number of examples.
@@ -63,11 +68,18 @@ impl<D: Dataset> Loader<D> {
         };
         let last = self.batches();
         if self.workers == 0 {
-            return Epoch { source: Source::Inline(Box::new((first..last).map(move |i| plan.batch(i)))) };
+            return Epoch {
+                source: Source::Inline(Box::new((first..last).map(move |i| plan.batch(i)))),
+            };
         }
         let plan = Arc::new(plan);
         let workers = (0..self.workers).map(|w| Worker::start(&plan, first + w, last, self.workers));
-        Epoch { source: Source::Workers { workers: workers.collect(), next: 0 } }
+        Epoch {
+            source: Source::Workers {
+                workers: workers.collect(),
+                next: 0,
+            },
+        }
     }
 }
 
@@ -82,7 +94,8 @@ struct Plan<D> {
 impl<D: Dataset> Plan<D> {
     fn batch(&self, i: usize) -> D::Batch {
         let end = self.order.len().min((i + 1) * self.batch_size);
-        self.dataset.batch(&self.order[i * self.batch_size..end], mix(self.seed, &[i as u64]))
+        self.dataset
+            .batch(&self.order[i * self.batch_size..end], mix(self.seed, &[i as u64]))
     }
 }
 
@@ -103,7 +116,10 @@ impl<B: Send + 'static> Worker<B> {
                 }
             }
         };
-        Self { batches: Some(batches), thread: Some(std::thread::spawn(work)) }
+        Self {
+            batches: Some(batches),
+            thread: Some(std::thread::spawn(work)),
+        }
     }
 }
 
@@ -165,7 +181,9 @@ mod tests {
     }
 
     fn batches(workers: usize, epoch: usize, first: usize) -> Vec<(Vec<usize>, u64)> {
-        Loader::new(Numbers(103), 10, 7, workers).epoch(epoch, first).collect()
+        Loader::new(Numbers(103), 10, 7, workers)
+            .epoch(epoch, first)
+            .collect()
     }
 
     #[test]
@@ -185,7 +203,10 @@ mod tests {
 
     #[test]
     fn every_example_comes_once_an_epoch() {
-        let mut seen: Vec<usize> = batches(3, 0, 0).into_iter().flat_map(|(indices, _)| indices).collect();
+        let mut seen: Vec<usize> = batches(3, 0, 0)
+            .into_iter()
+            .flat_map(|(indices, _)| indices)
+            .collect();
         seen.sort_unstable();
         assert!(seen.into_iter().eq(0..103));
     }

@@ -24,7 +24,10 @@ impl RunningMean {
     /// The means.
     pub fn scores(&self) -> Scores {
         let n = self.examples.max(1) as f64;
-        Scores { loss: self.loss_sum / n, accuracy: self.correct as f64 / n }
+        Scores {
+            loss: self.loss_sum / n,
+            accuracy: self.correct as f64 / n,
+        }
     }
 }
 

@@ -11,5 +11,9 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Tensor
 
 /// How many rows of `logits` `[batch, classes]` have their largest value at `labels` `[batch]`.
 pub fn correct(logits: &Tensor, labels: &Tensor) -> usize {
-    logits.argmax(-1, false).eq_tensor(labels).sum(Kind::Int64).int64_value(&[]) as usize
+    logits
+        .argmax(-1, false)
+        .eq_tensor(labels)
+        .sum(Kind::Int64)
+        .int64_value(&[]) as usize
 }

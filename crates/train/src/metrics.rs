@@ -25,7 +25,9 @@ pub struct ClassScores {
 impl ConfusionMatrix {
     /// An empty matrix for `classes` classes.
     pub fn new(classes: usize) -> Self {
-        Self { counts: vec![vec![0; classes]; classes] }
+        Self {
+            counts: vec![vec![0; classes]; classes],
+        }
     }
 
     /// Counts one example; classes beyond the matrix make it grow.
@@ -65,7 +67,12 @@ impl ConfusionMatrix {
             let support = self.counts[i].iter().sum();
             let predicted = self.counts.iter().map(|row| row[i]).sum();
             let f1 = ratio(2 * hits, support + predicted);
-            ClassScores { precision: ratio(hits, predicted), recall: ratio(hits, support), f1, support }
+            ClassScores {
+                precision: ratio(hits, predicted),
+                recall: ratio(hits, support),
+                f1,
+                support,
+            }
         };
         (0..self.counts.len()).map(class).collect()
     }
@@ -78,7 +85,11 @@ impl ConfusionMatrix {
 }
 
 fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 #[cfg(test)]
@@ -93,8 +104,13 @@ mod tests {
             matrix.add(truth, prediction);
         }
         assert_eq!((matrix.total(), matrix.correct()), (7, 5));
-        let [zero, one, two] = matrix.per_class()[..] else { panic!("three classes") };
-        assert_eq!((zero.precision, zero.recall, zero.f1, zero.support), (0.75, 0.75, 0.75, 4));
+        let [zero, one, two] = matrix.per_class()[..] else {
+            panic!("three classes")
+        };
+        assert_eq!(
+            (zero.precision, zero.recall, zero.f1, zero.support),
+            (0.75, 0.75, 0.75, 4)
+        );
         assert_eq!((one.precision, one.recall, one.f1), (2.0 / 3.0, 1.0, 0.8));
         assert_eq!((two.precision, two.recall, two.f1), (0.0, 0.0, 0.0));
         assert!((matrix.macro_f1() - (0.75 + 0.8) / 3.0).abs() < 1e-12);

@@ -46,12 +46,24 @@ pub enum Optimizer {
 
 impl Optimizer {
     /// Adam with the paper's settings.
-    pub const ADAM: Optimizer = Optimizer::Adam { beta1: 0.9, beta2: 0.999, eps: 1e-8 };
+    pub const ADAM: Optimizer = Optimizer::Adam {
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+    };
     /// AdamW with the paper's settings and PyTorch's weight decay.
-    pub const ADAMW: Optimizer =
-        Optimizer::AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.01 };
+    pub const ADAMW: Optimizer = Optimizer::AdamW {
+        beta1: 0.9,
+        beta2: 0.999,
+        eps: 1e-8,
+        weight_decay: 0.01,
+    };
     /// SGD with momentum 0.9.
-    pub const SGD: Optimizer = Optimizer::Sgd { momentum: 0.9, nesterov: false, weight_decay: 0.0 };
+    pub const SGD: Optimizer = Optimizer::Sgd {
+        momentum: 0.9,
+        nesterov: false,
+        weight_decay: 0.0,
+    };
     /// Adagrad with PyTorch's setting.
     pub const ADAGRAD: Optimizer = Optimizer::Adagrad { eps: 1e-10 };
 
@@ -66,31 +78,73 @@ impl Optimizer {
 
     /// Fresh state for `weight`: zeros, one tensor per state name.
     pub fn fresh_state(&self, weight: &Tensor) -> Vec<Tensor> {
-        self.state_names().iter().map(|_| weight.detach().zeros_like()).collect()
+        self.state_names()
+            .iter()
+            .map(|_| weight.detach().zeros_like())
+            .collect()
     }
 
     /// Moves `weight` one step against `grad`, at the learning rate `rate`. `step` counts from 1;
     /// `state` is what [`fresh_state`](Self::fresh_state) made.
     pub fn update(&self, weight: &mut Tensor, grad: &Tensor, state: &mut [Tensor], rate: f64, step: usize) {
         match (*self, state) {
-            (Optimizer::Sgd { momentum, nesterov, weight_decay }, [velocity]) => {
-                let grad = if weight_decay == 0.0 { grad.shallow_clone() } else { grad + &*weight * weight_decay };
+            (
+                Optimizer::Sgd {
+                    momentum,
+                    nesterov,
+                    weight_decay,
+                },
+                [velocity],
+            ) => {
+                let grad = if weight_decay == 0.0 {
+                    grad.shallow_clone()
+                } else {
+                    grad + &*weight * weight_decay
+                };
                 if momentum == 0.0 {
                     let _ = weight.g_add_(&(grad * -rate));
                     return;
                 }
                 let _ = velocity.g_mul_scalar_(momentum).g_add_(&grad);
-                let direction = if nesterov { grad + &*velocity * momentum } else { velocity.shallow_clone() };
+                let direction = if nesterov {
+                    grad + &*velocity * momentum
+                } else {
+                    velocity.shallow_clone()
+                };
                 let _ = weight.g_add_(&(direction * -rate));
             }
             (Optimizer::Adam { beta1, beta2, eps }, [mean, square]) => {
-                adam(weight, grad, mean, square, Betas { beta1, beta2, eps }, rate, step);
+                adam(
+                    weight,
+                    grad,
+                    mean,
+                    square,
+                    Betas { beta1, beta2, eps },
+                    rate,
+                    step,
+                );
             }
-            (Optimizer::AdamW { beta1, beta2, eps, weight_decay }, [mean, square]) => {
+            (
+                Optimizer::AdamW {
+                    beta1,
+                    beta2,
+                    eps,
+                    weight_decay,
+                },
+                [mean, square],
+            ) => {
                 if weight.dim() >= 2 {
                     let _ = weight.g_mul_scalar_(1.0 - rate * weight_decay);
                 }
-                adam(weight, grad, mean, square, Betas { beta1, beta2, eps }, rate, step);
+                adam(
+                    weight,
+                    grad,
+                    mean,
+                    square,
+                    Betas { beta1, beta2, eps },
+                    rate,
+                    step,
+                );
             }
             (Optimizer::Adagrad { eps }, [sum]) => {
                 let _ = sum.g_add_(&grad.square());
@@ -120,14 +174,18 @@ fn adam(
     let _ = mean.lerp_(grad, 1.0 - beta1);
     let _ = square.lerp_(&grad.square(), 1.0 - beta2);
     let mut denominator = square.sqrt();
-    let _ = denominator.g_div_scalar_((1.0 - beta2.powi(step)).sqrt()).g_add_scalar_(eps);
+    let _ = denominator
+        .g_div_scalar_((1.0 - beta2.powi(step)).sqrt())
+        .g_add_scalar_(eps);
     let rate = rate / (1.0 - beta1.powi(step));
     let _ = weight.addcdiv_(&(&*mean * -rate), &denominator);
 }
 
 /// Scales `grads` together so that their joint L2 norm is at most `max_norm`; returns the norm before.
 pub fn clip_grad_norm(grads: &mut [Tensor], max_norm: f64) -> f64 {
-    let squares = grads.iter().map(|g| g.square().sum(tch::Kind::Double).double_value(&[]));
+    let squares = grads
+        .iter()
+        .map(|g| g.square().sum(tch::Kind::Double).double_value(&[]));
     let norm = squares.sum::<f64>().sqrt();
     if norm > max_norm {
         for grad in grads {
@@ -156,7 +214,10 @@ mod tests {
 
     fn close(optimizer: Optimizer, expected: [f64; 2]) {
         let found = walk(optimizer);
-        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{optimizer:?}: {found:?}");
+        assert!(
+            found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6),
+            "{optimizer:?}: {found:?}"
+        );
     }
 
     #[test]
@@ -164,12 +225,19 @@ mod tests {
         // Velocities: .5, .25, .325 and 1, 1.2, 1.08.
         close(Optimizer::SGD, [1.0 - 0.1 * 1.075, -2.0 - 0.1 * 3.28]);
         close(
-            Optimizer::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 },
+            Optimizer::Sgd {
+                momentum: 0.0,
+                nesterov: false,
+                weight_decay: 0.0,
+            },
             [1.0 - 0.1 * 0.4, -2.0 - 0.1 * 1.3],
         );
         // Sums of squares: .25, .29, .30 and 1, 1.09, 1.09.
         let first = 1.0 - 0.1 * (1.0 - 0.2 / 0.29f64.sqrt() + 0.1 / 0.3f64.sqrt());
-        close(Optimizer::ADAGRAD, [first, -2.0 - 0.1 * (1.0 + 0.3 / 1.09f64.sqrt())]);
+        close(
+            Optimizer::ADAGRAD,
+            [first, -2.0 - 0.1 * (1.0 + 0.3 / 1.09f64.sqrt())],
+        );
         // Adam worked through in plain numbers.
         let reference = |grads: [f64; 3], start: f64, decay: f64| {
             let (mut w, mut m, mut v) = (start, 0.0, 0.0);
@@ -183,7 +251,12 @@ mod tests {
             }
             w
         };
-        let both = |decay| [reference([0.5, -0.2, 0.1], 1.0, decay), reference([1.0, 0.3, 0.0], -2.0, decay)];
+        let both = |decay| {
+            [
+                reference([0.5, -0.2, 0.1], 1.0, decay),
+                reference([1.0, 0.3, 0.0], -2.0, decay),
+            ]
+        };
         close(Optimizer::ADAM, both(0.0));
         close(Optimizer::ADAMW, both(0.01));
     }

@@ -39,7 +39,10 @@ pub struct Versions {
 
 impl Default for Versions {
     fn default() -> Self {
-        Self { sensorium: env!("CARGO_PKG_VERSION").to_string(), libtorch: "2.11.0".to_string() }
+        Self {
+            sensorium: env!("CARGO_PKG_VERSION").to_string(),
+            libtorch: "2.11.0".to_string(),
+        }
     }
 }
 

@@ -6,7 +6,9 @@
 
 /// A well-mixed 64-bit value from `seed` and counters (the SplitMix64 finaliser, Steele et al. 2014).
 pub fn mix(seed: u64, counters: &[u64]) -> u64 {
-    counters.iter().fold(finish(seed), |state, &counter| finish(state ^ finish(counter.wrapping_add(1))))
+    counters.iter().fold(finish(seed), |state, &counter| {
+        finish(state ^ finish(counter.wrapping_add(1)))
+    })
 }
 
 fn finish(x: u64) -> u64 {

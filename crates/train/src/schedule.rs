@@ -33,7 +33,11 @@ pub struct LearningRate {
 impl LearningRate {
     /// A rate that never changes.
     pub fn constant(rate: f64) -> Self {
-        Self { peak: rate, schedule: Schedule::Constant, warmup: 0.0 }
+        Self {
+            peak: rate,
+            schedule: Schedule::Constant,
+            warmup: 0.0,
+        }
     }
 
     /// The rate of `step` (from 0) in a run of `total` steps.
@@ -60,12 +64,22 @@ mod tests {
 
     #[test]
     fn courses() {
-        let rate = |schedule, step| LearningRate { peak: 2.0, schedule, warmup: 0.1 }.at(step, 100);
+        let rate = |schedule, step| {
+            LearningRate {
+                peak: 2.0,
+                schedule,
+                warmup: 0.1,
+            }
+            .at(step, 100)
+        };
         assert!(rate(Schedule::Cosine, 0) > 0.0 && rate(Schedule::Cosine, 0) < 0.2);
         assert_eq!(rate(Schedule::Cosine, 10), 2.0);
         assert!((rate(Schedule::Cosine, 55) - 1.0).abs() < 1e-12);
         assert!(rate(Schedule::Cosine, 99) < 0.001);
-        let steps = Schedule::Step { every: 0.5, factor: 0.1 };
+        let steps = Schedule::Step {
+            every: 0.5,
+            factor: 0.1,
+        };
         assert_eq!(rate(steps, 20), 2.0);
         assert!((rate(steps, 60) - 0.2).abs() < 1e-12);
         assert_eq!(LearningRate::constant(0.3).at(7, 9), 0.3);

@@ -164,7 +164,10 @@ impl Trainer {
 
     /// Saves a checkpoint within an epoch whenever this much time has passed (a minute unless told).
     pub fn save_every(self, time: Duration) -> Self {
-        Self { save_every: time, ..self }
+        Self {
+            save_every: time,
+            ..self
+        }
     }
 
     /// A flag that ends the run after the current step, with a checkpoint.
@@ -189,7 +192,10 @@ impl Trainer {
     pub fn resume(&mut self) -> Result<()> {
         let path = self.dir.join(Self::CHECKPOINT);
         if !path.exists() {
-            return Err(TrainError::NothingToResume { dir: self.dir.clone(), file: Self::CHECKPOINT });
+            return Err(TrainError::NothingToResume {
+                dir: self.dir.clone(),
+                file: Self::CHECKPOINT,
+            });
         }
         self.progress = checkpoint::restore(&path, &self.settings, &self.state())?;
         Ok(())
@@ -199,7 +205,12 @@ impl Trainer {
     ///
     /// # Errors
     /// If the loss diverges or a file cannot be written.
-    pub fn run<D, O>(&mut self, objective: &O, loader: &Loader<D>, callback: &mut dyn Callback) -> Result<Outcome>
+    pub fn run<D, O>(
+        &mut self,
+        objective: &O,
+        loader: &Loader<D>,
+        callback: &mut dyn Callback,
+    ) -> Result<Outcome>
     where
         D: Dataset<Batch = O::Batch>,
         O: Objective,
@@ -237,7 +248,11 @@ impl Trainer {
         let output = objective.step(batch);
         let loss = output.loss.double_value(&[]);
         if !loss.is_finite() {
-            return Err(TrainError::Diverged { loss, epoch: progress.epoch + 1, step: progress.step + 1 });
+            return Err(TrainError::Diverged {
+                loss,
+                epoch: progress.epoch + 1,
+                step: progress.step + 1,
+            });
         }
         let weights: Vec<&Tensor> = self.weights.iter().map(|slot| &slot.tensor).collect();
         let mut grads = Tensor::f_run_backward(&[&output.loss], &weights, false, false)?;
@@ -250,7 +265,9 @@ impl Trainer {
                 clip_grad_norm(&mut grads, max_norm);
             }
             for (slot, grad) in self.weights.iter_mut().zip(&grads) {
-                self.config.optimizer.update(&mut slot.tensor, grad, &mut slot.state, rate, progress.step);
+                self.config
+                    .optimizer
+                    .update(&mut slot.tensor, grad, &mut slot.state, rate, progress.step);
             }
         });
         self.average();
@@ -259,11 +276,17 @@ impl Trainer {
 
     /// Moves the averages towards the current weights and buffers.
     fn average(&mut self) {
-        let Some(decay) = self.config.ema_decay else { return };
+        let Some(decay) = self.config.ema_decay else {
+            return;
+        };
         let step = self.progress.step as f64;
         let decay = decay.min(step / (step + 10.0));
         tch::no_grad(|| {
-            let current = self.weights.iter().map(|s| &s.tensor).chain(self.buffers.iter().map(|(_, t)| t));
+            let current = self
+                .weights
+                .iter()
+                .map(|s| &s.tensor)
+                .chain(self.buffers.iter().map(|(_, t)| t));
             for (average, current) in self.averages.iter_mut().zip(current) {
                 let _ = average.lerp_(current, 1.0 - decay);
             }
@@ -273,16 +296,24 @@ impl Trainer {
     fn finish_epoch<O: Objective>(&mut self, objective: &O, callback: &mut dyn Callback) -> Result<()> {
         self.swap_averages();
         let validation = tch::no_grad(|| objective.validate());
-        let final_weights: NamedTensors =
-            self.named().map(|(name, tensor)| (name, tensor.detach().copy())).collect();
+        let final_weights: NamedTensors = self
+            .named()
+            .map(|(name, tensor)| (name, tensor.detach().copy()))
+            .collect();
         self.swap_averages();
 
         let progress = &mut self.progress;
-        let best = progress.history.iter().all(|earlier| validation.loss < earlier.validation.loss);
+        let best = progress
+            .history
+            .iter()
+            .all(|earlier| validation.loss < earlier.validation.loss);
         let steps = progress.step.saturating_sub(1);
         let record = EpochRecord {
             epoch: progress.epoch + 1,
-            learning_rate: self.config.learning_rate.at(steps, progress.batch * self.config.epochs),
+            learning_rate: self
+                .config
+                .learning_rate
+                .at(steps, progress.batch * self.config.epochs),
             train: progress.running.scores(),
             validation,
             seconds: progress.epoch_seconds,
@@ -306,7 +337,12 @@ impl Trainer {
     }
 
     fn save_checkpoint(&self) -> Result<()> {
-        checkpoint::save(&self.dir.join(Self::CHECKPOINT), &self.settings, &self.progress, &self.state())
+        checkpoint::save(
+            &self.dir.join(Self::CHECKPOINT),
+            &self.settings,
+            &self.progress,
+            &self.state(),
+        )
     }
 
     /// Weights and buffers with their names.
@@ -317,15 +353,21 @@ impl Trainer {
 
     /// Every tensor that a resumed run needs, sharing storage.
     fn state(&self) -> NamedTensors {
-        let mut state: NamedTensors =
-            self.named().map(|(name, tensor)| (format!("model.{name}"), tensor.detach())).collect();
+        let mut state: NamedTensors = self
+            .named()
+            .map(|(name, tensor)| (format!("model.{name}"), tensor.detach()))
+            .collect();
         let averaged = self.named().zip(&self.averages);
-        state.extend(averaged.map(|((name, _), average)| (format!("average.{name}"), average.shallow_clone())));
+        state.extend(
+            averaged.map(|((name, _), average)| (format!("average.{name}"), average.shallow_clone())),
+        );
         for slot in &self.weights {
             let names = self.config.optimizer.state_names();
             let tensors = names.iter().zip(&slot.state);
             state.extend(
-                tensors.map(|(kind, tensor)| (format!("optimizer.{kind}.{}", slot.name), tensor.shallow_clone())),
+                tensors.map(|(kind, tensor)| {
+                    (format!("optimizer.{kind}.{}", slot.name), tensor.shallow_clone())
+                }),
             );
         }
         state
@@ -373,7 +415,12 @@ struct Session {
 impl Session {
     fn new() -> Self {
         let now = Instant::now();
-        Self { tick: now, last_save: now, examples: 0, seconds: 0.0 }
+        Self {
+            tick: now,
+            last_save: now,
+            examples: 0,
+            seconds: 0.0,
+        }
     }
 
     /// Seconds since the last lap.

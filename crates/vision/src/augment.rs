@@ -55,6 +55,18 @@ impl AugmentConfig {
         }
     }
 
+    /// The same distortions, each `factor` times as strong.
+    pub fn scaled(self, factor: f32) -> Self {
+        Self {
+            rotation: self.rotation * factor,
+            scale: self.scale * factor,
+            shear: self.shear * factor,
+            shift: self.shift * factor,
+            elastic: self.elastic * factor,
+            ..self
+        }
+    }
+
     /// What leaves a piece of clothing what it is.
     pub fn clothes() -> Self {
         Self {

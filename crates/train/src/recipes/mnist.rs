@@ -17,9 +17,9 @@ use crate::error::{Result, TrainError};
 use crate::history::{EpochRecord, RunningMean, Scores};
 use crate::loss::{correct, cross_entropy};
 use crate::metrics::ConfusionMatrix;
+use crate::optim::Optimizer;
 use crate::plot::plot_history;
 use crate::record::{TrainingRecord, Versions};
-use crate::optim::Optimizer;
 use crate::rng::mix;
 use crate::schedule::{LearningRate, Schedule};
 use crate::trainer::{Callback, Objective, Outcome, StepOutput, StepStatus, Trainer, TrainerConfig};
@@ -101,7 +101,15 @@ impl Settings {
             (DataName::FashionMnist, Arch::MnistNet) => Some(AugmentConfig::clothes()),
         };
         let (batch_size, smoothing) = if small { (32, 0.05) } else { (128, 0.0) };
-        Self { data, arch, batch_size, validation: 5_000, augment, smoothing, trainer }
+        Self {
+            data,
+            arch,
+            batch_size,
+            validation: 5_000,
+            augment,
+            smoothing,
+            trainer,
+        }
     }
 }
 
@@ -145,7 +153,9 @@ pub struct Report {
 pub fn train(settings: &Settings, session: Session<'_>) -> Result<Report> {
     let checkpoint = session.out.join(Trainer::CHECKPOINT);
     if checkpoint.exists() && !session.resume {
-        return Err(TrainError::OutputTaken { dir: session.out.to_path_buf() });
+        return Err(TrainError::OutputTaken {
+            dir: session.out.to_path_buf(),
+        });
     }
     let train = mnist::Digits::load(session.data_dir, Split::Train)?;
     let test = mnist::Digits::load(session.data_dir, Split::Test)?;
@@ -173,7 +183,10 @@ pub fn train(settings: &Settings, session: Session<'_>) -> Result<Report> {
     sensorium_hub::atomic::write_bytes(&session.out.join("config.json"), &text)?;
 
     let seed = mix(settings.trainer.seed, &[0]);
-    let pictures = Pictures { digits: train, augment: settings.augment.clone() };
+    let pictures = Pictures {
+        digits: train,
+        augment: settings.augment.clone(),
+    };
     let loader = Loader::new(pictures, settings.batch_size, seed, session.workers);
     let mut recorder = Recorder {
         inner: session.callback,
@@ -212,7 +225,11 @@ pub fn train(settings: &Settings, session: Session<'_>) -> Result<Report> {
     }
     record.seconds = trainer.progress().seconds;
     record.save(session.out)?;
-    Ok(Report { outcome, record, test: test_matrix })
+    Ok(Report {
+        outcome,
+        record,
+        test: test_matrix,
+    })
 }
 
 /// Writes the numbers and their picture after each epoch, and passes everything on.
@@ -232,7 +249,10 @@ impl Callback for Recorder<'_> {
         self.record.epochs.push(epoch.clone());
         self.record.seconds += epoch.seconds;
         let plot = self.dir.join(Trainer::PLOT);
-        let written = self.record.save(self.dir).and_then(|()| plot_history(&self.record.epochs, &plot));
+        let written = self
+            .record
+            .save(self.dir)
+            .and_then(|()| plot_history(&self.record.epochs, &plot));
         if let Err(error) = written {
             self.failed.get_or_insert(error);
         }
@@ -241,7 +261,13 @@ impl Callback for Recorder<'_> {
 }
 
 /// Reads the weights in `file` and classifies `digits` with them.
-fn evaluate_file(file: &Path, arch: Arch, classes: i64, digits: &Digits, device: Device) -> Result<ConfusionMatrix> {
+fn evaluate_file(
+    file: &Path,
+    arch: Arch,
+    classes: i64,
+    digits: &Digits,
+    device: Device,
+) -> Result<ConfusionMatrix> {
     let weights = Arc::new(sensorium_hub::SafetensorsFile::open(file)?);
     let params = Params::stored(weights).on(device);
     let network = Network::new(&params, arch, classes)?;
@@ -254,10 +280,16 @@ pub fn evaluate(network: &Network, digits: &Digits, device: Device, classes: usi
     let mut matrix = ConfusionMatrix::new(classes);
     tch::no_grad(|| {
         for (x, labels) in Inputs::new(digits, device).batches() {
-            let predictions = network.forward(&x, false).argmax(-1, false).to_device(Device::Cpu);
+            let predictions = network
+                .forward(&x, false)
+                .argmax(-1, false)
+                .to_device(Device::Cpu);
             let labels = labels.to_device(Device::Cpu);
             for i in 0..labels.size()[0] {
-                matrix.add(labels.int64_value(&[i]) as usize, predictions.int64_value(&[i]) as usize);
+                matrix.add(
+                    labels.int64_value(&[i]) as usize,
+                    predictions.int64_value(&[i]) as usize,
+                );
             }
         }
     });
@@ -272,7 +304,11 @@ fn split(mut digits: Digits, held_out: usize) -> (Digits, Option<Digits>) {
     let kept = digits.labels.len() - held_out;
     let labels = digits.labels.split_off(kept);
     let images = digits.images.split_off(kept * PIXELS);
-    let rest = Digits { images, labels, ..digits };
+    let rest = Digits {
+        images,
+        labels,
+        ..digits
+    };
     (digits, Some(rest))
 }
 
@@ -298,12 +334,21 @@ impl Dataset for Pictures {
             let image = &self.digits.images[i * PIXELS..(i + 1) * PIXELS];
             match &self.augment {
                 Some(config) => augment(image, config, mix(seed, &[slot as u64]), out),
-                None => out.iter_mut().zip(image).for_each(|(value, &byte)| *value = f32::from(byte) / 255.0),
+                None => out
+                    .iter_mut()
+                    .zip(image)
+                    .for_each(|(value, &byte)| *value = f32::from(byte) / 255.0),
             }
         }
-        let labels: Vec<i64> = indices.iter().map(|&i| i64::from(self.digits.labels[i])).collect();
+        let labels: Vec<i64> = indices
+            .iter()
+            .map(|&i| i64::from(self.digits.labels[i]))
+            .collect();
         let side = SIDE as i64;
-        (Tensor::from_slice(&values).view([-1, side, side]), Tensor::from_slice(&labels))
+        (
+            Tensor::from_slice(&values).view([-1, side, side]),
+            Tensor::from_slice(&labels),
+        )
     }
 }
 
@@ -318,7 +363,9 @@ impl Inputs {
         let side = SIDE as i64;
         let labels: Vec<i64> = digits.labels.iter().map(|&l| i64::from(l)).collect();
         Self {
-            images: Tensor::from_slice(&digits.images).view([-1, side, side]).to_device(device),
+            images: Tensor::from_slice(&digits.images)
+                .view([-1, side, side])
+                .to_device(device),
             labels: Tensor::from_slice(&labels).to_device(device),
         }
     }

@@ -144,10 +144,11 @@ fn fit(points: &[([f32; 6], f32)]) -> Option<[f32; 6]> {
         if system[pivot][pivot].abs() < 1e-6 * points.len() as f64 {
             return None;
         }
-        for i in (0..6).filter(|&i| i != pivot) {
-            let factor = system[i][pivot] / system[pivot][pivot];
-            for j in pivot..7 {
-                system[i][j] -= factor * system[pivot][j];
+        let pivot_row = system[pivot];
+        for (_, row) in system.iter_mut().enumerate().filter(|(i, _)| *i != pivot) {
+            let factor = row[pivot] / pivot_row[pivot];
+            for (value, other) in row.iter_mut().zip(pivot_row) {
+                *value -= factor * other; // zero left of the pivot
             }
         }
     }

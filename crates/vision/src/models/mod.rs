@@ -117,7 +117,7 @@ pub enum Network {
     /// See [`MnistCnn`].
     MnistCnn(MnistCnn),
     /// See [`MnistNet`].
-    MnistNet(MnistNet),
+    MnistNet(Box<MnistNet>),
 }
 
 impl Network {
@@ -128,7 +128,7 @@ impl Network {
     pub fn new(params: &Params, arch: Arch, classes: i64) -> Result<Self, ParamsError> {
         Ok(match arch {
             Arch::MnistCnn => Network::MnistCnn(MnistCnn::new(params, classes)?),
-            Arch::MnistNet => Network::MnistNet(MnistNet::new(params, classes)?),
+            Arch::MnistNet => Network::MnistNet(Box::new(MnistNet::new(params, classes)?)),
         })
     }
 
