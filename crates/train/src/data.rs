@@ -126,12 +126,11 @@ impl<B: Send + 'static> Worker<B> {
 impl<B> Drop for Worker<B> {
     fn drop(&mut self) {
         self.batches = None; // wakes a worker that waits to hand over
-        if let Some(thread) = self.thread.take() {
-            if let Err(panic) = thread.join() {
-                if !std::thread::panicking() {
-                    std::panic::resume_unwind(panic);
-                }
-            }
+        if let Some(thread) = self.thread.take()
+            && let Err(panic) = thread.join()
+            && !std::thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
         }
     }
 }

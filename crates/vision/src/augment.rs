@@ -39,7 +39,7 @@ impl AugmentConfig {
             shear: 0.15,
             shift: 2.0,
             mirror: false,
-            elastic: 0.0,
+            elastic: 0.5,
         }
     }
 

@@ -13,14 +13,28 @@ fn main() -> Result<()> {
 
     let registry = Registry::builtin();
     let hub = Hub::new(HubOptions::default())?;
-    let route = registry.route(&RouteRequest { task: Some("image-classification"), ..RouteRequest::default() })?;
-    let pipeline = registry.build(&route, &hub, &BuildOptions { top_k: Some(1), ..BuildOptions::default() })?;
+    let route = registry.route(&RouteRequest {
+        task: Some("image-classification"),
+        ..RouteRequest::default()
+    })?;
+    let pipeline = registry.build(
+        &route,
+        &hub,
+        &BuildOptions {
+            top_k: Some(1),
+            ..BuildOptions::default()
+        },
+    )?;
     let handle = pipeline.into_handle(Batching::default());
 
     thread::scope(|scope| {
         let classify = |path| {
             let handle = handle.clone();
-            scope.spawn(move || handle.call(Input::read(path.as_ref(), MAX_INPUT_BYTES)?).map_err(anyhow::Error::from))
+            scope.spawn(move || {
+                handle
+                    .call(Input::read(path.as_ref(), MAX_INPUT_BYTES)?)
+                    .map_err(anyhow::Error::from)
+            })
         };
         let threads: Vec<_> = paths.iter().map(classify).collect();
         for (path, thread) in paths.iter().zip(threads) {

@@ -84,15 +84,15 @@ impl Settings {
     pub fn preset(data: DataName, arch: Arch) -> Self {
         let small = arch == Arch::MnistCnn;
         let trainer = TrainerConfig {
-            epochs: if small { 10 } else { 16 },
+            epochs: if small { 10 } else { 24 },
             optimizer: if small { Optimizer::ADAM } else { Optimizer::ADAMW },
             learning_rate: LearningRate {
                 peak: if small { 6e-3 } else { 3e-3 },
                 schedule: Schedule::Cosine,
-                warmup: if small { 0.1 } else { 0.15 },
+                warmup: 0.1,
             },
             clip_norm: None,
-            ema_decay: Some(if small { 0.999 } else { 0.998 }),
+            ema_decay: Some(0.999),
             seed: 0,
         };
         let augment = match (data, arch) {
@@ -304,12 +304,7 @@ fn split(mut digits: Digits, held_out: usize) -> (Digits, Option<Digits>) {
     let kept = digits.labels.len() - held_out;
     let labels = digits.labels.split_off(kept);
     let images = digits.images.split_off(kept * PIXELS);
-    let rest = Digits {
-        images,
-        labels,
-        ..digits
-    };
-    (digits, Some(rest))
+    (digits, Some(Digits { images, labels }))
 }
 
 /// The training pictures as a [`Dataset`].
