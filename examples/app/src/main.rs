@@ -1,5 +1,6 @@
 //! Classifies pictures from several threads at once, all through one handle to one model.
 
+use std::path::PathBuf;
 use std::thread;
 
 use anyhow::{Context, Result};
@@ -8,7 +9,7 @@ use sensorium::hub::{Hub, HubOptions};
 use sensorium::{BuildOptions, Input, MAX_INPUT_BYTES, Output, Pipeline, Registry, RouteRequest};
 
 fn main() -> Result<()> {
-    let paths: Vec<_> = std::env::args_os().skip(1).collect();
+    let paths: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     anyhow::ensure!(!paths.is_empty(), "name some pictures of digits");
 
     let registry = Registry::builtin();
@@ -28,15 +29,14 @@ fn main() -> Result<()> {
     let handle = pipeline.into_handle(Batching::default());
 
     thread::scope(|scope| {
-        let classify = |path| {
+        let mut threads = Vec::new();
+        for path in &paths {
             let handle = handle.clone();
-            scope.spawn(move || {
-                handle
-                    .call(Input::read(path.as_ref(), MAX_INPUT_BYTES)?)
-                    .map_err(anyhow::Error::from)
-            })
-        };
-        let threads: Vec<_> = paths.iter().map(classify).collect();
+            threads.push(scope.spawn(move || -> Result<Output> {
+                let input = Input::read(path, MAX_INPUT_BYTES)?;
+                Ok(handle.call(input)?)
+            }));
+        }
         for (path, thread) in paths.iter().zip(threads) {
             let output = thread.join().ok().context("a thread panicked")??;
             if let Output::Classification(labels) = output {
