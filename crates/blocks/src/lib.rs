@@ -2,16 +2,32 @@
 //!
 //! **Invariant:** this crate reads no file and knows no task.
 
+mod activation;
+mod attention;
+mod block;
+mod cache;
 mod conv;
+mod embedding;
 mod init;
 mod linear;
+mod mask;
+mod mlp;
 mod norm;
 mod params;
+mod rope;
 mod source;
 
+pub use activation::{Activation, UnknownActivation};
+pub use attention::{Attention, Heads, Pass, Projections};
+pub use block::{Block, CrossBlock, Wiring};
+pub use cache::KvCache;
 pub use conv::{Conv2d, ConvReluPool};
+pub use embedding::Embedding;
 pub use init::Init;
 pub use linear::Linear;
-pub use norm::BatchNorm2d;
+pub use mask::Mask;
+pub use mlp::Mlp;
+pub use norm::{BatchNorm2d, LayerNorm, Norm, RmsNorm};
 pub use params::{Param, Params, ParamsError, Role};
+pub use rope::{Rope, RopeError, RopeShape, Rotation, sinusoidal};
 pub use source::{MemorySource, TensorSource};

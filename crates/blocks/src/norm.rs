@@ -1,8 +1,126 @@
 //! Normalisation layers.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::{Init, Params, ParamsError};
+
+/// The norm of a Transformer block: over the last dimension, `[…, hidden]`.
+#[derive(Debug)]
+pub enum Norm {
+    /// With mean and variance.
+    Layer(LayerNorm),
+    /// With the root of the mean square.
+    Rms(RmsNorm),
+}
+
+impl Norm {
+    /// `x` is `[…, hidden]`, and so is the result.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Layer(norm) => norm.forward(x),
+            Self::Rms(norm) => norm.forward(x),
+        }
+    }
+}
+
+impl From<LayerNorm> for Norm {
+    fn from(norm: LayerNorm) -> Self {
+        Self::Layer(norm)
+    }
+}
+
+impl From<RmsNorm> for Norm {
+    fn from(norm: RmsNorm) -> Self {
+        Self::Rms(norm)
+    }
+}
+
+/// Layer normalisation (arXiv 1607.06450).
+#[derive(Debug)]
+pub struct LayerNorm {
+    weight: Tensor, // [hidden]
+    bias: Option<Tensor>,
+    eps: f64,
+}
+
+impl LayerNorm {
+    /// Over the last `size` features; asks `params` for `weight` and `bias`.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks a tensor or has it with another shape.
+    pub fn new(params: &Params, size: i64, eps: f64) -> Result<Self, ParamsError> {
+        Ok(Self {
+            weight: params.weight("weight", &[size], Init::Const(1.0))?,
+            bias: Some(params.weight("bias", &[size], Init::Const(0.0))?),
+            eps,
+        })
+    }
+
+    /// The same without a bias.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks the tensor or has it with another shape.
+    pub fn without_bias(params: &Params, size: i64, eps: f64) -> Result<Self, ParamsError> {
+        Ok(Self {
+            weight: params.weight("weight", &[size], Init::Const(1.0))?,
+            bias: None,
+            eps,
+        })
+    }
+
+    /// `x` is `[…, hidden]`, and so is the result.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let shape = self.weight.size();
+        x.layer_norm(shape, Some(&self.weight), self.bias.as_ref(), self.eps, false)
+    }
+}
+
+/// Root-mean-square normalisation (arXiv 1910.07467), computed in `f32` whatever the dtype.
+#[derive(Debug)]
+pub struct RmsNorm {
+    weight: Tensor, // [hidden]
+    eps: f64,
+    offset: bool,
+}
+
+impl RmsNorm {
+    /// Over the last `size` features; asks `params` for `weight`.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks the tensor or has it with another shape.
+    pub fn new(params: &Params, size: i64, eps: f64) -> Result<Self, ParamsError> {
+        Ok(Self {
+            weight: params.weight("weight", &[size], Init::Const(1.0))?,
+            eps,
+            offset: false,
+        })
+    }
+
+    /// The same with `1 + weight` for the gain, as Gemma has it.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks the tensor or has it with another shape.
+    pub fn around_one(params: &Params, size: i64, eps: f64) -> Result<Self, ParamsError> {
+        Ok(Self {
+            weight: params.weight("weight", &[size], Init::Const(0.0))?,
+            eps,
+            offset: true,
+        })
+    }
+
+    /// `x` is `[…, hidden]`, and so is the result.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let kind = x.kind();
+        let wide = x.to_kind(Kind::Float);
+        let scale = (wide.square().mean_dim(-1, true, Kind::Float) + self.eps).rsqrt();
+        let normal = wide * scale;
+        if self.offset {
+            // The gain is applied before rounding, the other way round than in Llama.
+            return (normal * (self.weight.to_kind(Kind::Float) + 1.0)).to_kind(kind);
+        }
+        normal.to_kind(kind) * &self.weight
+    }
+}
 
 /// Batch normalisation over the channels of pictures (arXiv 1502.03167).
 ///

@@ -1,0 +1,231 @@
+//! Multi-head attention (arXiv 1706.03762), with grouped queries (arXiv 2305.13245).
+
+use tch::{Kind, Tensor};
+
+use crate::{KvCache, Linear, Mask, Norm, Rotation};
+
+/// Sizes of an attention layer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Heads {
+    /// Query heads.
+    pub queries: i64,
+    /// Key and value heads; each serves `queries / keys` query heads.
+    pub keys: i64,
+    /// Features of each head.
+    pub dim: i64,
+}
+
+impl Heads {
+    /// As many key heads as query heads.
+    pub fn equal(heads: i64, dim: i64) -> Self {
+        Self {
+            queries: heads,
+            keys: heads,
+            dim,
+        }
+    }
+
+    /// Features of all query heads.
+    pub fn query_size(&self) -> i64 {
+        self.queries * self.dim
+    }
+
+    /// Features of all key heads.
+    pub fn key_size(&self) -> i64 {
+        self.keys * self.dim
+    }
+}
+
+/// How queries, keys and values come from the hidden states.
+#[derive(Debug)]
+pub enum Projections {
+    /// Three layers.
+    Separate {
+        /// Queries.
+        q: Linear,
+        /// Keys.
+        k: Linear,
+        /// Values.
+        v: Linear,
+    },
+    /// One layer whose output has all queries, then all keys, then all values.
+    Joined(Linear),
+    /// One layer whose output has query, key and value of the first head, then of the second, ...
+    Interleaved(Linear),
+}
+
+/// Multi-head attention of tokens to those of the same sequence, or of another.
+#[derive(Debug)]
+pub struct Attention {
+    heads: Heads,
+    projections: Projections,
+    output: Linear,
+    norms: Option<[Norm; 2]>,
+    scale: f64,
+    softcap: Option<f64>,
+    dropout: f64,
+}
+
+/// What all layers of one pass through a model share.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Pass<'a> {
+    /// Which keys a query sees; none: all of them.
+    pub mask: Option<&'a Mask>,
+    /// The rotation of queries and keys, for models that have it.
+    pub rotation: Option<&'a Rotation>,
+    /// Whether dropout is on.
+    pub train: bool,
+}
+
+impl Attention {
+    /// Attention with scores scaled by `1 / sqrt(head_dim)`.
+    pub fn new(heads: Heads, projections: Projections, output: Linear) -> Self {
+        Self {
+            heads,
+            projections,
+            output,
+            norms: None,
+            scale: (heads.dim as f64).sqrt().recip(),
+            softcap: None,
+            dropout: 0.0,
+        }
+    }
+
+    /// Normalises each head's queries and keys before they are rotated (arXiv 2010.04245).
+    pub fn with_norms(mut self, query: Norm, key: Norm) -> Self {
+        self.norms = Some([query, key]);
+        self
+    }
+
+    /// Another factor on the scores.
+    pub fn with_scale(mut self, scale: f64) -> Self {
+        self.scale = scale;
+        self
+    }
+
+    /// Bounds the scores smoothly by `cap · tanh(score / cap)` (arXiv 2408.00118).
+    pub fn with_softcap(mut self, cap: Option<f64>) -> Self {
+        self.softcap = cap;
+        self
+    }
+
+    /// Drops this share of the attention weights in training.
+    pub fn with_dropout(mut self, dropout: f64) -> Self {
+        self.dropout = dropout;
+        self
+    }
+
+    /// Attends over `x` `[rows, tokens, hidden]` and what `cache` has of the same rows; the result has the
+    /// shape of `x`. The new keys and values are added to the cache.
+    ///
+    /// # Panics
+    /// If `x` is not of rank 3 or of another width than the layer.
+    pub fn forward(&self, x: &Tensor, pass: Pass<'_>, cache: Option<&mut KvCache>) -> Tensor {
+        let [mut q, mut k, v] = self.project(x);
+        if let Some([query, key]) = &self.norms {
+            (q, k) = (query.forward(&q), key.forward(&k));
+        }
+        if let Some(rotation) = pass.rotation {
+            (q, k) = (rotation.apply(&q), rotation.apply(&k));
+        }
+        let Some(cache) = cache else {
+            return self.finish(self.attend(&q, &k, &v, pass));
+        };
+        cache.append(&k, &v);
+        let [k, v] = cache.view();
+        self.finish(self.attend(&q, &k, &v, pass))
+    }
+
+    /// Attends from `x` `[rows, tokens, hidden]` to the keys and values of another sequence, as
+    /// [`keys_values`](Self::keys_values) made them.
+    ///
+    /// # Panics
+    /// If the layer's projections are joined.
+    pub fn cross(&self, x: &Tensor, [k, v]: &[Tensor; 2], pass: Pass<'_>) -> Tensor {
+        let Projections::Separate { q, .. } = &self.projections else {
+            panic!("cross attention has separate projections");
+        };
+        let q = self.split(&q.forward(x), self.heads.queries);
+        self.finish(self.attend(&q, k, v, pass))
+    }
+
+    /// The keys and values of `states` `[rows, tokens, hidden]` for [`cross`](Self::cross), each
+    /// `[rows, heads, tokens, head_dim]`: computed once for a sequence.
+    ///
+    /// # Panics
+    /// If the layer's projections are joined.
+    pub fn keys_values(&self, states: &Tensor) -> [Tensor; 2] {
+        let Projections::Separate { k, v, .. } = &self.projections else {
+            panic!("cross attention has separate projections");
+        };
+        [k, v].map(|layer| self.split(&layer.forward(states), self.heads.keys).contiguous())
+    }
+
+    /// `[rows, tokens, heads · dim]` to `[rows, heads, tokens, dim]`.
+    fn split(&self, x: &Tensor, heads: i64) -> Tensor {
+        let size = x.size();
+        x.view([size[0], size[1], heads, self.heads.dim]).transpose(1, 2)
+    }
+
+    fn project(&self, x: &Tensor) -> [Tensor; 3] {
+        let Heads { queries, keys, dim } = self.heads;
+        match &self.projections {
+            Projections::Separate { q, k, v } => [
+                self.split(&q.forward(x), queries),
+                self.split(&k.forward(x), keys),
+                self.split(&v.forward(x), keys),
+            ],
+            Projections::Joined(joined) => {
+                let size = x.size();
+                let all = joined.forward(x).view([size[0], size[1], -1, dim]).transpose(1, 2);
+                [
+                    all.narrow(1, 0, queries),
+                    all.narrow(1, queries, keys),
+                    all.narrow(1, queries + keys, keys),
+                ]
+            }
+            Projections::Interleaved(joined) => {
+                let size = x.size();
+                let all = joined.forward(x).view([size[0], size[1], queries, 3 * dim]);
+                let all = all.transpose(1, 2);
+                [0, 1, 2].map(|i| all.narrow(3, i * dim, dim))
+            }
+        }
+    }
+
+    /// Queries, keys and values are `[rows, heads, tokens, head_dim]`; so is the result.
+    fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: Pass<'_>) -> Tensor {
+        let dropout = if pass.train { self.dropout } else { 0.0 };
+        if self.softcap.is_some() {
+            return self.attend_capped(q, k, v, pass, dropout);
+        }
+        let grouped = self.heads.keys != self.heads.queries;
+        let triangle = pass.mask.is_some_and(Mask::is_triangle);
+        let bias = pass
+            .mask
+            .filter(|mask| !mask.is_triangle())
+            .and_then(|mask| mask.bias(q.kind(), q.device()));
+        Tensor::scaled_dot_product_attention(q, k, v, bias, dropout, triangle, self.scale, grouped)
+    }
+
+    fn attend_capped(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: Pass<'_>, dropout: f64) -> Tensor {
+        let groups = self.heads.queries / self.heads.keys;
+        let repeat = |x: &Tensor| x.repeat_interleave_self_int(groups, 1, None);
+        let mut scores = q.matmul(&repeat(k).transpose(2, 3)) * self.scale;
+        if let Some(cap) = self.softcap {
+            scores = (scores / cap).tanh() * cap;
+        }
+        if let Some(bias) = pass.mask.and_then(|mask| mask.bias(q.kind(), q.device())) {
+            scores += bias;
+        }
+        let weights = scores.softmax(-1, Kind::Float).to_kind(q.kind());
+        weights.dropout(dropout, dropout > 0.0).matmul(&repeat(v))
+    }
+
+    /// `[rows, heads, tokens, head_dim]` to `[rows, tokens, hidden]`.
+    fn finish(&self, y: Tensor) -> Tensor {
+        let size = y.size();
+        let y = y.transpose(1, 2).reshape([size[0], size[2], self.heads.query_size()]);
+        self.output.forward(&y)
+    }
+}

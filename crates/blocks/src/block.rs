@@ -1,0 +1,138 @@
+//! Encoder and decoder blocks in the two common wirings.
+
+use tch::Tensor;
+
+use crate::{Attention, KvCache, Mask, Mlp, Norm, Pass};
+
+/// Where the norms of a block are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wiring {
+    /// `x + f(norm(x))` (arXiv 2002.04745).
+    PreNorm,
+    /// `norm(x + f(x))` (arXiv 1706.03762).
+    PostNorm,
+}
+
+/// A sub-layer's norm, and where it is.
+#[derive(Debug)]
+struct Residual {
+    norm: Norm,
+    wiring: Wiring,
+    dropout: f64,
+}
+
+impl Residual {
+    fn around(&self, x: &Tensor, train: bool, f: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
+        let drop = |y: Tensor| {
+            if train && self.dropout > 0.0 { y.dropout(self.dropout, true) } else { y }
+        };
+        match self.wiring {
+            Wiring::PreNorm => x + drop(f(&self.norm.forward(x))),
+            Wiring::PostNorm => self.norm.forward(&(x + drop(f(x)))),
+        }
+    }
+}
+
+/// Self-attention and feed-forward: a block of an encoder, or of a language model, whose mask makes it
+/// causal.
+#[derive(Debug)]
+pub struct Block {
+    attention: Attention,
+    mlp: Mlp,
+    first: Residual,
+    second: Residual,
+}
+
+impl Block {
+    /// A block with its sub-layers, each with its norm.
+    pub fn new(wiring: Wiring, attention: (Attention, Norm), mlp: (Mlp, Norm)) -> Self {
+        let residual = |norm| Residual {
+            norm,
+            wiring,
+            dropout: 0.0,
+        };
+        Self {
+            attention: attention.0,
+            mlp: mlp.0,
+            first: residual(attention.1),
+            second: residual(mlp.1),
+        }
+    }
+
+    /// Drops this share of each sub-layer's output in training.
+    pub fn with_dropout(mut self, dropout: f64) -> Self {
+        (self.first.dropout, self.second.dropout) = (dropout, dropout);
+        self
+    }
+
+    /// `x` is `[rows, tokens, hidden]`, and so is the result.
+    pub fn forward(&self, x: &Tensor, pass: Pass<'_>, cache: Option<&mut KvCache>) -> Tensor {
+        let attend = |x: &Tensor| self.attention.forward(x, pass, cache);
+        let x = self.first.around(x, pass.train, attend);
+        self.second.around(&x, pass.train, |x| self.mlp.forward(x))
+    }
+}
+
+/// A [`Block`] that also attends to an encoder's states, between its two sub-layers.
+#[derive(Debug)]
+pub struct CrossBlock {
+    block: Block,
+    cross: Attention,
+    middle: Residual,
+}
+
+impl CrossBlock {
+    /// A block with its sub-layers, each with its norm.
+    pub fn new(
+        wiring: Wiring,
+        attention: (Attention, Norm),
+        cross: (Attention, Norm),
+        mlp: (Mlp, Norm),
+    ) -> Self {
+        Self {
+            block: Block::new(wiring, attention, mlp),
+            cross: cross.0,
+            middle: Residual {
+                norm: cross.1,
+                wiring,
+                dropout: 0.0,
+            },
+        }
+    }
+
+    /// Drops this share of each sub-layer's output in training.
+    pub fn with_dropout(mut self, dropout: f64) -> Self {
+        self.block = self.block.with_dropout(dropout);
+        self.middle.dropout = dropout;
+        self
+    }
+
+    /// The encoder's keys and values for this block, computed once; `states` is `[rows, tokens, hidden]`.
+    pub fn keys_values(&self, states: &Tensor) -> [Tensor; 2] {
+        self.cross.keys_values(states)
+    }
+
+    /// `x` is `[rows, tokens, hidden]`, and so is the result; `encoded` came from
+    /// [`keys_values`](Self::keys_values), `seen` says which of its tokens are not padding.
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        pass: Pass<'_>,
+        cache: Option<&mut KvCache>,
+        encoded: &[Tensor; 2],
+        seen: Option<&Mask>,
+    ) -> Tensor {
+        let block = &self.block;
+        let attend = |x: &Tensor| block.attention.forward(x, pass, cache);
+        let x = block.first.around(x, pass.train, attend);
+        let over = Pass {
+            mask: seen,
+            rotation: None,
+            ..pass
+        };
+        let x = self
+            .middle
+            .around(&x, pass.train, |x| self.cross.cross(x, encoded, over));
+        block.second.around(&x, pass.train, |x| block.mlp.forward(x))
+    }
+}
