@@ -1,6 +1,6 @@
 //! Embeddings of tokens and of learned positions.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::{Init, Linear, Params, ParamsError};
 
@@ -28,6 +28,11 @@ impl Embedding {
     /// The number of entries.
     pub fn entries(&self) -> i64 {
         self.weight.size()[0]
+    }
+
+    /// The dtype of the table.
+    pub fn kind(&self) -> Kind {
+        self.weight.kind()
     }
 
     /// An output layer that shares this table (arXiv 1608.05859).

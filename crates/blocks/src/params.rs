@@ -233,6 +233,14 @@ impl Params {
     /// # Errors
     /// [`ParamsError::Surplus`] with the names that the model did not ask for.
     pub fn check_all_used(&self) -> Result<(), ParamsError> {
+        self.check_all_used_but(|_| false)
+    }
+
+    /// The same, but tensors whose name is `harmless` may be left: buffers that a model recomputes.
+    ///
+    /// # Errors
+    /// [`ParamsError::Surplus`] with the names that the model did not ask for.
+    pub fn check_all_used_but(&self, harmless: impl Fn(&str) -> bool) -> Result<(), ParamsError> {
         let Some(source) = &self.store.source else {
             return Ok(());
         };
@@ -241,7 +249,7 @@ impl Params {
         let names: Vec<String> = source
             .names()
             .into_iter()
-            .filter(|n| !used.contains(n))
+            .filter(|n| !used.contains(n) && !harmless(n))
             .map(String::from)
             .collect();
         if names.is_empty() {

@@ -1,0 +1,253 @@
+//! Decoder-only language models: GPT-2 and its descendants.
+//!
+//! [`CausalLm::open`] reads any supported checkpoint. Adding a family is one file here and one line in
+//! `FAMILIES`.
+
+mod gemma;
+mod gpt2;
+mod gpt_neox;
+mod llama;
+mod opt;
+mod session;
+mod stack;
+
+use std::fmt;
+
+use sensorium_blocks::{KvCache, Mask, Param, Params};
+use sensorium_hub::Model;
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{ConfigProblem, Error};
+pub use session::CausalSession;
+pub use stack::Hidden;
+use stack::{Stack, Tokens};
+
+/// A family of models: how its configuration and its parameters become a [`Stack`].
+struct Family {
+    /// `model_type` in `config.json`.
+    model_type: &'static str,
+    build: fn(&Value, &Params) -> Result<Stack, BuildError>,
+}
+
+/// Every family, sorted.
+const FAMILIES: &[Family] = &[
+    Family { model_type: "gemma2", build: gemma::build_gemma2 },
+    Family { model_type: "gemma3_text", build: gemma::build_gemma3 },
+    Family { model_type: "gpt2", build: gpt2::build },
+    Family { model_type: "gpt_neox", build: gpt_neox::build },
+    Family { model_type: "llama", build: llama::build_llama },
+    Family { model_type: "mistral", build: llama::build_mistral },
+    Family { model_type: "opt", build: opt::build },
+    Family { model_type: "phi3", build: llama::build_phi3 },
+    Family { model_type: "qwen2", build: llama::build_qwen2 },
+    Family { model_type: "qwen3", build: llama::build_qwen3 },
+];
+
+/// The `model_type`s that [`CausalLm`] opens.
+pub fn model_types() -> impl Iterator<Item = &'static str> {
+    FAMILIES.iter().map(|family| family.model_type)
+}
+
+/// Why a family's file could not build a model; the caller knows the model's name.
+#[derive(Debug, thiserror::Error)]
+enum BuildError {
+    #[error(transparent)]
+    Config(#[from] ConfigProblem),
+    #[error(transparent)]
+    Params(#[from] sensorium_blocks::ParamsError),
+}
+
+impl From<serde_json::Error> for BuildError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Config(error.into())
+    }
+}
+
+impl From<sensorium_blocks::UnknownActivation> for BuildError {
+    fn from(error: sensorium_blocks::UnknownActivation) -> Self {
+        Self::Config(error.into())
+    }
+}
+
+impl From<sensorium_blocks::RopeError> for BuildError {
+    fn from(error: sensorium_blocks::RopeError) -> Self {
+        Self::Config(error.into())
+    }
+}
+
+/// A decoder-only language model.
+pub struct CausalLm {
+    stack: Stack,
+    params: Params,
+}
+
+impl fmt::Debug for CausalLm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CausalLm")
+            .field("layers", &self.stack.layers.len())
+            .field("vocabulary", &self.stack.vocabulary)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CausalLm {
+    /// Opens a checkpoint for inference; floating-point weights are converted to `kind` if one is named.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged, the family is not supported, the configuration makes no sense, or
+    /// tensors are missing, misshapen or left over.
+    pub fn open(model: &Model, device: Device, kind: Option<Kind>) -> Result<Self, Error> {
+        let mut params = Params::stored(model.weights()?).on(device);
+        if let Some(kind) = kind {
+            params = params.of_kind(kind);
+        }
+        let config = model.config()?;
+        let lm = Self::new(&config, params).map_err(|error| error.in_model(model))?;
+        // Buffers that older checkpoints carry, and copies of tied weights.
+        let harmless = |name: &str| {
+            let buffers = [".attn.bias", ".attn.masked_bias", ".attention.bias", ".masked_bias", ".inv_freq"];
+            buffers.iter().any(|end| name.ends_with(end)) || name == "lm_head.weight"
+        };
+        lm.params.check_all_used_but(harmless)?;
+        Ok(lm)
+    }
+
+    /// Builds a model of the family that `config` names from `params`: stored ones, or fresh ones to train.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), without the model's name.
+    pub fn new(config: &Value, params: Params) -> Result<Self, NewError> {
+        let model_type = config.get("model_type").and_then(Value::as_str);
+        let model_type = model_type.ok_or(NewError::NoModelType)?;
+        let family = FAMILIES.iter().find(|family| family.model_type == model_type);
+        let family = family.ok_or_else(|| NewError::ModelType(model_type.to_string()))?;
+        let stack = (family.build)(config, &params).map_err(|error| match error {
+            BuildError::Config(problem) => NewError::Config(problem),
+            BuildError::Params(error) => NewError::Params(error),
+        })?;
+        Ok(Self { stack, params })
+    }
+
+    /// Logits and hidden states of whole sequences, without caches: for training and for a look inside.
+    ///
+    /// `ids` is `[rows, tokens]`. `mask` `[rows, tokens]` is zero at padding. Positions count the tokens
+    /// that are not padding, unless `positions` `[rows, tokens]` says otherwise.
+    pub fn forward(&self, ids: &Tensor, options: ForwardOptions<'_>) -> Forward {
+        let count = ids.size()[1];
+        let positions = match (options.positions, options.mask) {
+            (Some(positions), _) => positions.shallow_clone(),
+            (None, Some(mask)) => (mask.to_kind(Kind::Int64).cumsum(1, Kind::Int64) - 1).clamp_min(0),
+            (None, None) => Tensor::arange(count, (Kind::Int64, ids.device())).unsqueeze(0),
+        };
+        let tokens = Tokens {
+            ids,
+            positions: &positions,
+            len: count,
+        };
+        let mask = |window: Option<i64>, _: Option<&KvCache>| {
+            Mask::causal(count, count, 0)
+                .with_window(window)
+                .with_keep(options.mask)
+        };
+        let hidden = self
+            .stack
+            .forward(&tokens, None, &mask, options.train, options.hidden_states);
+        Forward {
+            logits: self.stack.logits(&hidden.last),
+            hidden_states: hidden.all,
+        }
+    }
+
+    /// Begins to write: one row for each entry of `padding`, the number of padding tokens that will come
+    /// first in it. Room for `reserve` tokens is made at once.
+    pub fn session(&self, padding: &[i64], reserve: i64) -> CausalSession<'_> {
+        CausalSession::new(&self.stack, padding.to_vec(), reserve)
+    }
+
+    /// The most tokens that a sequence can have.
+    pub fn max_positions(&self) -> i64 {
+        self.stack.max_positions
+    }
+
+    /// The number of tokens that can be predicted.
+    pub fn vocabulary(&self) -> i64 {
+        self.stack.vocabulary
+    }
+
+    /// The dtype of the weights.
+    pub fn kind(&self) -> Kind {
+        self.stack.kind()
+    }
+
+    /// Where the weights are.
+    pub fn device(&self) -> Device {
+        self.params.device()
+    }
+
+    /// Every parameter, by the checkpoint's names.
+    pub fn params(&self) -> Vec<Param> {
+        self.params.all()
+    }
+}
+
+/// What [`CausalLm::forward`] takes besides the tokens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ForwardOptions<'a> {
+    /// Zero at padding, `[rows, tokens]`.
+    pub mask: Option<&'a Tensor>,
+    /// Positions, `[rows, tokens]`.
+    pub positions: Option<&'a Tensor>,
+    /// Dropout is on.
+    pub train: bool,
+    /// Also return every layer's hidden states.
+    pub hidden_states: bool,
+}
+
+/// What [`CausalLm::forward`] gives.
+#[derive(Debug)]
+pub struct Forward {
+    /// `[rows, tokens, vocabulary]`, in the model's dtype.
+    pub logits: Tensor,
+    /// The embeddings' output and each layer's, `[rows, tokens, hidden]`, if asked for; that of the last
+    /// layer is behind the last norm.
+    pub hidden_states: Vec<Tensor>,
+}
+
+/// Why [`CausalLm::new`] could not build a model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NewError {
+    /// The configuration has no `model_type`.
+    #[error("the configuration names no `model_type`")]
+    NoModelType,
+    /// The family is not supported.
+    #[error("model_type `{0}` is not supported for text generation; supported: {known}", known = known())]
+    ModelType(String),
+    /// The configuration makes no sense.
+    #[error(transparent)]
+    Config(#[from] ConfigProblem),
+    /// The parameters do not fit it.
+    #[error(transparent)]
+    Params(#[from] sensorium_blocks::ParamsError),
+}
+
+impl NewError {
+    fn in_model(self, model: &Model) -> Error {
+        let model = model.to_string();
+        match self {
+            Self::NoModelType => Error::NoModelType { model },
+            Self::ModelType(found) => Error::ModelType {
+                model,
+                found,
+                known: known(),
+            },
+            Self::Config(problem) => Error::Config { model, problem },
+            Self::Params(error) => Error::Params(error),
+        }
+    }
+}
+
+fn known() -> String {
+    model_types().collect::<Vec<_>>().join(", ")
+}

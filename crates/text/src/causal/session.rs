@@ -1,0 +1,99 @@
+//! A language model in the middle of writing.
+
+use sensorium_blocks::{KvCache, Mask};
+use sensorium_generation::Session;
+use tch::{Kind, Tensor};
+
+use super::stack::{Stack, Tokens};
+
+/// A [`Session`] of a decoder-only model: its key/value caches and each row's padding.
+pub struct CausalSession<'a> {
+    stack: &'a Stack,
+    caches: Vec<KvCache>,
+    /// Padding tokens at the beginning of each row.
+    starts: Vec<i64>,
+    len: i64,
+    hidden: Option<Tensor>,
+}
+
+impl<'a> CausalSession<'a> {
+    pub(super) fn new(stack: &'a Stack, starts: Vec<i64>, reserve: i64) -> Self {
+        Self {
+            stack,
+            caches: stack.caches(reserve),
+            starts,
+            len: 0,
+            hidden: None,
+        }
+    }
+
+    /// Positions count from each row's first token that is not padding, `[rows or 1, tokens]`.
+    fn positions(&self, tokens: i64, device: tch::Device) -> Tensor {
+        let options = (Kind::Int64, device);
+        let columns = Tensor::arange_start(self.len, self.len + tokens, options).unsqueeze(0);
+        if self.starts.iter().all(|&start| start == 0) {
+            return columns;
+        }
+        let starts = Tensor::from_slice(&self.starts).to_device(device).unsqueeze(1);
+        (columns - starts).clamp_min(0)
+    }
+}
+
+impl Session for CausalSession<'_> {
+    fn rows(&self) -> i64 {
+        self.starts.len() as i64
+    }
+
+    fn len(&self) -> i64 {
+        self.len
+    }
+
+    fn limit(&self) -> Option<i64> {
+        Some(self.stack.max_positions)
+    }
+
+    fn feed(&mut self, ids: &Tensor, last: i64) -> Tensor {
+        tch::no_grad(|| {
+            let count = ids.size()[1];
+            let positions = self.positions(count, ids.device());
+            let tokens = Tokens {
+                ids,
+                positions: &positions,
+                len: self.len + count,
+            };
+            let starts = &self.starts;
+            let mask = |window: Option<i64>, cache: Option<&KvCache>| {
+                let (first, keys) = cache.map_or((0, count), |cache| cache.span_after(count));
+                Mask::causal(count, keys, first)
+                    .with_window(window)
+                    .with_starts(Some(starts))
+            };
+            let hidden = self.stack.forward(&tokens, Some(&mut self.caches), &mask, false, false);
+            self.len += count;
+            let hidden = hidden.last.narrow(1, count - last, last);
+            let logits = self.stack.logits(&hidden).to_kind(Kind::Float);
+            self.hidden = Some(hidden);
+            logits
+        })
+    }
+
+    fn hidden(&self) -> Option<Tensor> {
+        self.hidden.as_ref().map(Tensor::shallow_clone)
+    }
+
+    fn select(&mut self, rows: &[i64]) {
+        for cache in &mut self.caches {
+            cache.select(rows);
+        }
+        self.starts = rows.iter().map(|&row| self.starts[row as usize]).collect();
+        self.hidden = None;
+    }
+
+    fn truncate(&mut self, len: i64) {
+        for cache in &mut self.caches {
+            cache.truncate(len);
+        }
+        self.len = self.len.min(len);
+        self.hidden = None;
+    }
+}

@@ -1,0 +1,102 @@
+//! What can go wrong with a text model.
+
+use sensorium_blocks::{ParamsError, RopeError, UnknownActivation};
+
+/// Why a text model cannot be opened or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file of the model is missing or damaged.
+    #[error(transparent)]
+    Hub(#[from] sensorium_hub::Error),
+    /// The weights do not fit the configuration.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// The configuration has no `model_type`.
+    #[error("{model}: config.json names no `model_type`")]
+    NoModelType {
+        /// The model.
+        model: String,
+    },
+    /// The configuration's `model_type` is none that is known here.
+    #[error("{model}: model_type `{found}` is not supported for text generation; supported: {known}")]
+    ModelType {
+        /// The model.
+        model: String,
+        /// What the configuration says.
+        found: String,
+        /// What would be right.
+        known: String,
+    },
+    /// The configuration makes no sense.
+    #[error("{model}: config.json: {problem}")]
+    Config {
+        /// The model.
+        model: String,
+        /// What is wrong.
+        #[source]
+        problem: ConfigProblem,
+    },
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigProblem {
+    /// A field is missing or of another type.
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    /// A size is out of range.
+    #[error("`{field}` is {value}, expected 1 to {most}")]
+    Size {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: i64,
+        /// The largest that makes sense.
+        most: i64,
+    },
+    /// One size is not a multiple of another.
+    #[error("`{field}` ({value}) is not a multiple of `{of}` ({by})")]
+    Multiple {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: i64,
+        /// The other field.
+        of: &'static str,
+        /// The other's value.
+        by: i64,
+    },
+    /// An activation function that is not known.
+    #[error(transparent)]
+    Activation(#[from] UnknownActivation),
+    /// Rotary embeddings that are not known or make no sense.
+    #[error(transparent)]
+    Rope(#[from] RopeError),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Checks that `value` can be a size: 1 to `most`.
+pub(crate) fn size(field: &'static str, value: i64, most: i64) -> Result<i64, ConfigProblem> {
+    if (1..=most).contains(&value) {
+        Ok(value)
+    } else {
+        Err(ConfigProblem::Size { field, value, most })
+    }
+}
+
+/// Checks that `value` is a multiple of `by` and returns the quotient.
+pub(crate) fn divide(
+    (field, value): (&'static str, i64),
+    (of, by): (&'static str, i64),
+) -> Result<i64, ConfigProblem> {
+    size(of, by, i64::MAX)?;
+    if value % by == 0 {
+        Ok(value / by)
+    } else {
+        Err(ConfigProblem::Multiple { field, value, of, by })
+    }
+}

@@ -1,0 +1,9 @@
+//! Text: tokenizers, model families, pipelines.
+//!
+//! **Invariant:** this crate knows nothing of vision and speech.
+
+pub mod causal;
+mod error;
+pub mod tokenizer;
+
+pub use error::{ConfigProblem, Error};
