@@ -1,0 +1,42 @@
+//! What the loop needs of a model.
+
+use tch::Tensor;
+
+/// A model in the middle of writing: its weights, its key/value caches, what it attends to.
+///
+/// A session has one or more rows (sequences) of the same length. Each is fed the tokens that follow
+/// those it was fed before. How rows were padded on the left, and an encoder's states, are known to the
+/// session alone.
+pub trait Session {
+    /// The number of rows.
+    fn rows(&self) -> i64;
+
+    /// Tokens fed so far, padding included.
+    fn len(&self) -> i64;
+
+    /// Whether nothing was fed yet.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The most tokens that a row can hold, if there is a limit.
+    fn limit(&self) -> Option<i64>;
+
+    /// Feeds the next tokens, `ids` `[rows, n]` (int64), and returns the logits at the last `last` of
+    /// these positions, `[rows, last, vocabulary]`, `f32`.
+    fn feed(&mut self, ids: &Tensor, last: i64) -> Tensor;
+
+    /// The hidden states behind the logits that [`feed`](Self::feed) gave last, `[rows, last, hidden]`,
+    /// if the model can tell: contrastive search compares them.
+    fn hidden(&self) -> Option<Tensor> {
+        None
+    }
+
+    /// Makes `rows[i]` row `i`: beams are reordered, finished rows are dropped, rows are repeated.
+    ///
+    /// Must cost nothing where nothing moves.
+    fn select(&mut self, rows: &[i64]);
+
+    /// Forgets all but the first `len` tokens of each row.
+    fn truncate(&mut self, len: i64);
+}
