@@ -31,7 +31,9 @@ pub enum Activation {
 
 /// A configuration names an activation function that does not exist here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown activation function `{0}`; known ones are gelu, gelu_new, quick_gelu, relu, relu2, silu, tanh, sigmoid, mish, linear")]
+#[error(
+    "unknown activation function `{0}`; known ones are gelu, gelu_new, quick_gelu, relu, relu2, silu, tanh, sigmoid, mish, linear"
+)]
 pub struct UnknownActivation(pub String);
 
 impl FromStr for Activation {
@@ -95,6 +97,12 @@ mod tests {
             0.5 * x * (1.0 + inner.tanh())
         });
         check("mish", |x| x * x.exp().ln_1p().tanh());
-        assert!("gelu_plus".parse::<Activation>().unwrap_err().to_string().contains("`gelu_plus`"));
+        assert!(
+            "gelu_plus"
+                .parse::<Activation>()
+                .unwrap_err()
+                .to_string()
+                .contains("`gelu_plus`")
+        );
     }
 }

@@ -177,7 +177,10 @@ impl Attention {
             ],
             Projections::Joined(joined) => {
                 let size = x.size();
-                let all = joined.forward(x).view([size[0], size[1], -1, dim]).transpose(1, 2);
+                let all = joined
+                    .forward(x)
+                    .view([size[0], size[1], -1, dim])
+                    .transpose(1, 2);
                 [
                     all.narrow(1, 0, queries),
                     all.narrow(1, queries, keys),
@@ -225,7 +228,9 @@ impl Attention {
     /// `[rows, heads, tokens, head_dim]` to `[rows, tokens, hidden]`.
     fn finish(&self, y: Tensor) -> Tensor {
         let size = y.size();
-        let y = y.transpose(1, 2).reshape([size[0], size[2], self.heads.query_size()]);
+        let y = y
+            .transpose(1, 2)
+            .reshape([size[0], size[2], self.heads.query_size()]);
         self.output.forward(&y)
     }
 }

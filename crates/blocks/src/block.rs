@@ -24,7 +24,11 @@ struct Residual {
 impl Residual {
     fn around(&self, x: &Tensor, train: bool, f: impl FnOnce(&Tensor) -> Tensor) -> Tensor {
         let drop = |y: Tensor| {
-            if train && self.dropout > 0.0 { y.dropout(self.dropout, true) } else { y }
+            if train && self.dropout > 0.0 {
+                y.dropout(self.dropout, true)
+            } else {
+                y
+            }
         };
         match self.wiring {
             Wiring::PreNorm => x + drop(f(&self.norm.forward(x))),

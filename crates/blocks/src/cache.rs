@@ -80,7 +80,10 @@ impl KvCache {
                 select_in_place(buffer, rows, self.len);
                 continue;
             }
-            let mut new = Tensor::empty([rows.len() as i64, size[1], size[2], size[3]], (buffer.kind(), buffer.device()));
+            let mut new = Tensor::empty(
+                [rows.len() as i64, size[1], size[2], size[3]],
+                (buffer.kind(), buffer.device()),
+            );
             let index = Tensor::from_slice(rows).to_device(buffer.device());
             let kept = buffer.narrow(2, 0, self.len).index_select(0, &index);
             new.narrow(2, 0, self.len).copy_(&kept);

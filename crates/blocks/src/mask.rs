@@ -86,7 +86,12 @@ impl Mask {
     /// The padding at the beginning of each row, relative to the first key that is there.
     pub fn starts(&self) -> Option<Vec<i64>> {
         let starts = self.starts.as_ref()?;
-        Some(starts.iter().map(|start| (start - self.first_key).max(0)).collect())
+        Some(
+            starts
+                .iter()
+                .map(|start| (start - self.first_key).max(0))
+                .collect(),
+        )
     }
 
     /// Whether one query sees all keys but the padding and what lies before the window.

@@ -41,9 +41,17 @@ pub struct Rope {
 enum Frequencies {
     Fixed(Vec<f64>),
     /// Recomputed for sequences longer than `trained` positions ("dynamic NTK").
-    Dynamic { theta: f64, factor: f64, trained: f64 },
+    Dynamic {
+        theta: f64,
+        factor: f64,
+        trained: f64,
+    },
     /// One set for sequences of up to `trained` positions, one for longer ones (arXiv 2402.13753).
-    Long { short: Vec<f64>, long: Vec<f64>, trained: f64 },
+    Long {
+        short: Vec<f64>,
+        long: Vec<f64>,
+        trained: f64,
+    },
 }
 
 /// What the scalings depend on besides their own settings.
@@ -86,7 +94,9 @@ impl Rope {
             return Err(RopeError::Value(message));
         }
         if !(theta > 0.0 && theta.is_finite()) {
-            return Err(RopeError::Value(format!("rope_theta is {theta}, not a positive number")));
+            return Err(RopeError::Value(format!(
+                "rope_theta is {theta}, not a positive number"
+            )));
         }
         let base = plain(theta, dim);
         let trained = number("original_max_position_embeddings")
@@ -123,7 +133,10 @@ impl Rope {
                         kind: kind.to_string(),
                         field,
                     };
-                    let values = settings.get(field).and_then(Value::as_array).ok_or_else(missing)?;
+                    let values = settings
+                        .get(field)
+                        .and_then(Value::as_array)
+                        .ok_or_else(missing)?;
                     let values: Option<Vec<f64>> = values.iter().map(Value::as_f64).collect();
                     let values = values.ok_or_else(missing)?;
                     if values.len() != base.len() {
@@ -161,14 +174,22 @@ impl Rope {
     pub fn at(&self, positions: &Tensor, len: i64, kind: Kind) -> Rotation {
         let frequencies = match &self.frequencies {
             Frequencies::Fixed(fixed) => fixed.clone(),
-            Frequencies::Dynamic { theta, factor, trained } => {
+            Frequencies::Dynamic {
+                theta,
+                factor,
+                trained,
+            } => {
                 let len = (len as f64).max(*trained);
                 let stretch = factor * len / trained - (factor - 1.0);
                 let power = self.dim as f64 / (self.dim as f64 - 2.0);
                 plain(theta * stretch.powf(power), self.dim)
             }
             Frequencies::Long { short, long, trained } => {
-                if len as f64 > *trained { long.clone() } else { short.clone() }
+                if len as f64 > *trained {
+                    long.clone()
+                } else {
+                    short.clone()
+                }
             }
         };
         let frequencies: Vec<f32> = frequencies.iter().map(|f| *f as f32).collect();
@@ -215,7 +236,9 @@ impl Rotation {
 
 /// `theta^(-2i / dim)`.
 fn plain(theta: f64, dim: i64) -> Vec<f64> {
-    (0..dim / 2).map(|i| theta.powf(-2.0 * i as f64 / dim as f64)).collect()
+    (0..dim / 2)
+        .map(|i| theta.powf(-2.0 * i as f64 / dim as f64))
+        .collect()
 }
 
 /// Llama 3.1's scaling: slow frequencies are divided by `factor`, fast ones kept, those between blended.
@@ -237,9 +260,7 @@ fn llama3(base: &[f64], factor: f64, low: f64, high: f64, trained: f64) -> Vec<f
 /// YaRN (arXiv 2309.00071): a ramp over the features between interpolation and none.
 fn yarn(settings: &Value, base: &[f64], theta: f64, dim: i64, factor: f64, trained: f64) -> Vec<f64> {
     let number = |field: &str, default: f64| settings.get(field).and_then(Value::as_f64).unwrap_or(default);
-    let place = |rotations: f64| {
-        dim as f64 * (trained / (rotations * 2.0 * PI)).ln() / (2.0 * theta.ln())
-    };
+    let place = |rotations: f64| dim as f64 * (trained / (rotations * 2.0 * PI)).ln() / (2.0 * theta.ln());
     let truncate = settings.get("truncate").and_then(Value::as_bool).unwrap_or(true);
     let (mut low, mut high) = (place(number("beta_fast", 32.0)), place(number("beta_slow", 1.0)));
     if truncate {
@@ -259,8 +280,18 @@ fn yarn(settings: &Value, base: &[f64], theta: f64, dim: i64, factor: f64, train
 /// YaRN's factor on the attention scores, here on cosine and sine.
 fn yarn_scale(settings: &Value, factor: f64) -> f64 {
     let number = |field: &str| settings.get(field).and_then(Value::as_f64);
-    let by = |mscale: f64| if factor <= 1.0 { 1.0 } else { 0.1 * mscale * factor.ln() + 1.0 };
-    match (number("attention_factor"), number("mscale"), number("mscale_all_dim")) {
+    let by = |mscale: f64| {
+        if factor <= 1.0 {
+            1.0
+        } else {
+            0.1 * mscale * factor.ln() + 1.0
+        }
+    };
+    match (
+        number("attention_factor"),
+        number("mscale"),
+        number("mscale_all_dim"),
+    ) {
         (Some(given), _, _) => given,
         (None, Some(one), Some(all)) if one != 0.0 && all != 0.0 => by(one) / by(all),
         _ => by(1.0),
@@ -272,5 +303,7 @@ pub fn sinusoidal(positions: i64, dim: i64, kind: Kind, device: Device) -> Tenso
     let options = (Kind::Double, Device::Cpu);
     let frequencies = plain(10_000.0, dim);
     let angles = Tensor::arange(positions, options).unsqueeze(1) * Tensor::from_slice(&frequencies);
-    Tensor::cat(&[angles.sin(), angles.cos()], 1).to_kind(kind).to_device(device)
+    Tensor::cat(&[angles.sin(), angles.cos()], 1)
+        .to_kind(kind)
+        .to_device(device)
 }

@@ -34,7 +34,6 @@ pub enum Error {
         /// The model.
         model: String,
         /// What is wrong.
-        #[source]
         problem: ConfigProblem,
     },
 }
@@ -44,7 +43,7 @@ pub enum Error {
 #[non_exhaustive]
 pub enum ConfigProblem {
     /// A field is missing or of another type.
-    #[error("{0}")]
+    #[error(transparent)]
     Json(#[from] serde_json::Error),
     /// A size is out of range.
     #[error("`{field}` is {value}, expected 1 to {most}")]

@@ -44,8 +44,10 @@ struct Config {
     rope_parameters: Value,
     sliding_window: Option<i64>,
     layer_types: Option<Vec<String>>,
-    #[serde(alias = "_sliding_window_pattern")]
     sliding_window_pattern: Option<i64>,
+    /// The same in files of newer releases.
+    #[serde(rename = "_sliding_window_pattern")]
+    saved_sliding_window_pattern: Option<i64>,
     #[serde(default)]
     attention_dropout: f64,
 }
@@ -87,7 +89,10 @@ impl Wiring for GemmaBlock {
 /// In Gemma 2 every other layer slides, the first one does.
 pub(super) fn build_gemma2(config: &Value, params: &Params) -> Result<Stack, BuildError> {
     let config = Config::deserialize(config)?;
-    let (settings, shape) = (rope_settings(&config.rope_parameters, &config.rope_scaling), shape(&config));
+    let (settings, shape) = (
+        rope_settings(&config.rope_parameters, &config.rope_scaling),
+        shape(&config),
+    );
     let rope = Rope::new(settings, shape)?;
     build(config, 2, vec![rope], false, params)
 }
@@ -106,7 +111,10 @@ pub(super) fn build_gemma3(config: &Value, params: &Params) -> Result<Stack, Bui
         ..shape(&config)
     };
     let sliding = Rope::new(newest("sliding_attention").unwrap_or(&Value::Null), local)?;
-    let pattern = config.sliding_window_pattern.unwrap_or(6);
+    let pattern = config
+        .sliding_window_pattern
+        .or(config.saved_sliding_window_pattern)
+        .unwrap_or(6);
     build(config, pattern, vec![full, sliding], true, params)
 }
 
@@ -149,15 +157,23 @@ fn build(
         keys: config.num_key_value_heads,
         dim: size("head_dim", config.head_dim, 1 << 12)?,
     };
-    divide(("num_attention_heads", heads.queries), ("num_key_value_heads", heads.keys))?;
+    divide(
+        ("num_attention_heads", heads.queries),
+        ("num_key_value_heads", heads.keys),
+    )?;
     if config.query_pre_attn_scalar <= 0.0 {
-        let message = format!("`query_pre_attn_scalar` is {}, not positive", config.query_pre_attn_scalar);
+        let message = format!(
+            "`query_pre_attn_scalar` is {}, not positive",
+            config.query_pre_attn_scalar
+        );
         return Err(ConfigProblem::Other(message).into());
     }
     let activation = config.hidden_activation.clone().or_else(gelu).unwrap_or_default();
     let activation = activation.parse().map_err(ConfigProblem::from)?;
     let slides = |index: i64| match &config.layer_types {
-        Some(types) => types.get(index as usize).is_some_and(|kind| kind == "sliding_attention"),
+        Some(types) => types
+            .get(index as usize)
+            .is_some_and(|kind| kind == "sliding_attention"),
         None => (index + 1) % pattern != 0,
     };
     let init = Init::Normal { std: 0.02 };
@@ -166,9 +182,8 @@ fn build(
     let layer = |index: i64| -> Result<Layer, BuildError> {
         let at = &root / &format!("layers.{index}");
         let rms = |name: &str, size| RmsNorm::around_one(&(&at / name), size, config.rms_norm_eps);
-        let linear = |name: &str, inputs, outputs, bias| {
-            Linear::with_bias(&(&at / name), inputs, outputs, bias, init)
-        };
+        let linear =
+            |name: &str, inputs, outputs, bias| Linear::with_bias(&(&at / name), inputs, outputs, bias, init);
         let (q, kv, bias) = (heads.query_size(), heads.key_size(), config.attention_bias);
         let projections = Projections::Separate {
             q: linear("self_attn.q_proj", hidden, q, bias)?,
@@ -181,7 +196,10 @@ fn build(
             .with_softcap(config.attn_logit_softcapping)
             .with_dropout(config.attention_dropout);
         if head_norms {
-            let (query, key) = (rms("self_attn.q_norm", heads.dim)?, rms("self_attn.k_norm", heads.dim)?);
+            let (query, key) = (
+                rms("self_attn.q_norm", heads.dim)?,
+                rms("self_attn.k_norm", heads.dim)?,
+            );
             attention = attention.with_norms(query.into(), key.into());
         }
         let block = GemmaBlock {
@@ -192,7 +210,10 @@ fn build(
                 activation,
                 linear("mlp.down_proj", inner, hidden, false)?,
             ),
-            attention_norms: [rms("input_layernorm", hidden)?, rms("post_attention_layernorm", hidden)?],
+            attention_norms: [
+                rms("input_layernorm", hidden)?,
+                rms("post_attention_layernorm", hidden)?,
+            ],
             mlp_norms: [
                 rms("pre_feedforward_layernorm", hidden)?,
                 rms("post_feedforward_layernorm", hidden)?,

@@ -66,7 +66,11 @@ pub(super) fn build(config: &Value, params: &Params) -> Result<Stack, BuildError
 
     // Published checkpoints of the bare model have no prefix.
     let bare = params.has("wte.weight") == Some(true);
-    let root = if bare { params.clone() } else { params / "transformer" };
+    let root = if bare {
+        params.clone()
+    } else {
+        params / "transformer"
+    };
     let init = Init::Normal { std: 0.02 };
     // Layers that write to the residual stream start smaller (section 2.3 of the paper).
     let residual = Init::Normal {
@@ -96,7 +100,11 @@ pub(super) fn build(config: &Value, params: &Params) -> Result<Stack, BuildError
             activation,
             Linear::transposed(&(&at / "mlp.c_proj"), inner, hidden, residual)?,
         );
-        let block = Block::new(PreNorm, (attention, norm("ln_1")?.into()), (mlp, norm("ln_2")?.into()));
+        let block = Block::new(
+            PreNorm,
+            (attention, norm("ln_1")?.into()),
+            (mlp, norm("ln_2")?.into()),
+        );
         Ok(Layer {
             wiring: Box::new(block.with_dropout(config.resid_pdrop)),
             window: None,

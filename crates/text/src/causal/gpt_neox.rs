@@ -66,7 +66,13 @@ struct NeoxBlock {
 
 impl Wiring for NeoxBlock {
     fn forward(&self, x: &Tensor, pass: Pass<'_>, cache: Option<&mut KvCache>) -> Tensor {
-        let drop = |y: Tensor| if pass.train { y.dropout(self.dropout, true) } else { y };
+        let drop = |y: Tensor| {
+            if pass.train {
+                y.dropout(self.dropout, true)
+            } else {
+                y
+            }
+        };
         let [first, second] = &self.norms;
         let attended = drop(self.attention.forward(&first.forward(x), pass, cache));
         if self.parallel {
@@ -86,7 +92,11 @@ pub(super) fn build(config: &Value, params: &Params) -> Result<Stack, BuildError
     let inner = size("intermediate_size", config.intermediate_size, 1 << 20)?;
     let count = size("num_hidden_layers", config.num_hidden_layers, 1 << 10)?;
     let max_positions = size("max_position_embeddings", config.max_position_embeddings, 1 << 24)?;
-    let settings = if config.rope_parameters.is_null() { &config.rope_scaling } else { &config.rope_parameters };
+    let settings = if config.rope_parameters.is_null() {
+        &config.rope_scaling
+    } else {
+        &config.rope_parameters
+    };
     let shape = RopeShape {
         head_dim,
         max_positions,
@@ -100,9 +110,8 @@ pub(super) fn build(config: &Value, params: &Params) -> Result<Stack, BuildError
     let layer = |index: i64| -> Result<Layer, BuildError> {
         let at = &root / &format!("layers.{index}");
         let norm = |name: &str| LayerNorm::new(&(&at / name), hidden, config.layer_norm_eps);
-        let linear = |name: &str, inputs, outputs, bias| {
-            Linear::with_bias(&(&at / name), inputs, outputs, bias, init)
-        };
+        let linear =
+            |name: &str, inputs, outputs, bias| Linear::with_bias(&(&at / name), inputs, outputs, bias, init);
         let bias = config.attention_bias;
         let block = NeoxBlock {
             attention: Attention::new(

@@ -122,7 +122,9 @@ pub(super) fn build_phi3(config: &Value, params: &Params) -> Result<Stack, Build
 
 /// Only the upper layers of a Qwen model slide, and only if its configuration says so.
 fn qwen_window(config: &Config, layer: i64) -> Option<i64> {
-    let window = config.sliding_window.filter(|_| config.use_sliding_window == Some(true))?;
+    let window = config
+        .sliding_window
+        .filter(|_| config.use_sliding_window == Some(true))?;
     let slides = match &config.layer_types {
         Some(types) => types.get(layer as usize)? == "sliding_attention",
         None => layer >= config.max_window_layers.unwrap_or(28),
@@ -156,7 +158,11 @@ fn build(
         keys,
         dim,
     };
-    let settings = if config.rope_parameters.is_null() { &config.rope_scaling } else { &config.rope_parameters };
+    let settings = if config.rope_parameters.is_null() {
+        &config.rope_scaling
+    } else {
+        &config.rope_parameters
+    };
     let shape = RopeShape {
         head_dim: dim,
         max_positions,
@@ -175,9 +181,8 @@ fn build(
     let root = if bare { params.clone() } else { params / "model" };
     let layer = |index: i64| -> Result<Layer, BuildError> {
         let at = &root / &format!("layers.{index}");
-        let linear = |name: &str, inputs, outputs, bias| {
-            Linear::with_bias(&(&at / name), inputs, outputs, bias, init)
-        };
+        let linear =
+            |name: &str, inputs, outputs, bias| Linear::with_bias(&(&at / name), inputs, outputs, bias, init);
         let (q, kv) = (heads.query_size(), heads.key_size());
         let projections = if details.joined {
             Projections::Joined(linear("self_attn.qkv_proj", hidden, q + 2 * kv, qkv_bias)?)
@@ -189,8 +194,7 @@ fn build(
             }
         };
         let output = linear("self_attn.o_proj", q, hidden, output_bias)?;
-        let mut attention =
-            Attention::new(heads, projections, output).with_dropout(config.attention_dropout);
+        let mut attention = Attention::new(heads, projections, output).with_dropout(config.attention_dropout);
         let rms = |name: &str, size| RmsNorm::new(&(&at / name), size, eps);
         if details.head_norms {
             let norms = [rms("self_attn.q_norm", dim)?, rms("self_attn.k_norm", dim)?];
@@ -199,12 +203,24 @@ fn build(
         }
         let down = linear("mlp.down_proj", inner, hidden, mlp_bias)?;
         let mlp = if details.joined {
-            Mlp::gated_joined(linear("mlp.gate_up_proj", hidden, 2 * inner, mlp_bias)?, activation, down)
+            Mlp::gated_joined(
+                linear("mlp.gate_up_proj", hidden, 2 * inner, mlp_bias)?,
+                activation,
+                down,
+            )
         } else {
             let gate = linear("mlp.gate_proj", hidden, inner, mlp_bias)?;
-            Mlp::gated(gate, linear("mlp.up_proj", hidden, inner, mlp_bias)?, activation, down)
+            Mlp::gated(
+                gate,
+                linear("mlp.up_proj", hidden, inner, mlp_bias)?,
+                activation,
+                down,
+            )
         };
-        let norms = [rms("input_layernorm", hidden)?, rms("post_attention_layernorm", hidden)?];
+        let norms = [
+            rms("input_layernorm", hidden)?,
+            rms("post_attention_layernorm", hidden)?,
+        ];
         let [first, second] = norms.map(Into::into);
         Ok(Layer {
             wiring: Box::new(Block::new(PreNorm, (attention, first), (mlp, second))),

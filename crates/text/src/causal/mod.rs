@@ -32,16 +32,46 @@ struct Family {
 
 /// Every family, sorted.
 const FAMILIES: &[Family] = &[
-    Family { model_type: "gemma2", build: gemma::build_gemma2 },
-    Family { model_type: "gemma3_text", build: gemma::build_gemma3 },
-    Family { model_type: "gpt2", build: gpt2::build },
-    Family { model_type: "gpt_neox", build: gpt_neox::build },
-    Family { model_type: "llama", build: llama::build_llama },
-    Family { model_type: "mistral", build: llama::build_mistral },
-    Family { model_type: "opt", build: opt::build },
-    Family { model_type: "phi3", build: llama::build_phi3 },
-    Family { model_type: "qwen2", build: llama::build_qwen2 },
-    Family { model_type: "qwen3", build: llama::build_qwen3 },
+    Family {
+        model_type: "gemma2",
+        build: gemma::build_gemma2,
+    },
+    Family {
+        model_type: "gemma3_text",
+        build: gemma::build_gemma3,
+    },
+    Family {
+        model_type: "gpt2",
+        build: gpt2::build,
+    },
+    Family {
+        model_type: "gpt_neox",
+        build: gpt_neox::build,
+    },
+    Family {
+        model_type: "llama",
+        build: llama::build_llama,
+    },
+    Family {
+        model_type: "mistral",
+        build: llama::build_mistral,
+    },
+    Family {
+        model_type: "opt",
+        build: opt::build,
+    },
+    Family {
+        model_type: "phi3",
+        build: llama::build_phi3,
+    },
+    Family {
+        model_type: "qwen2",
+        build: llama::build_qwen2,
+    },
+    Family {
+        model_type: "qwen3",
+        build: llama::build_qwen3,
+    },
 ];
 
 /// The `model_type`s that [`CausalLm`] opens.
@@ -106,7 +136,13 @@ impl CausalLm {
         let lm = Self::new(&config, params).map_err(|error| error.in_model(model))?;
         // Buffers that older checkpoints carry, and copies of tied weights.
         let harmless = |name: &str| {
-            let buffers = [".attn.bias", ".attn.masked_bias", ".attention.bias", ".masked_bias", ".inv_freq"];
+            let buffers = [
+                ".attn.bias",
+                ".attn.masked_bias",
+                ".attention.bias",
+                ".masked_bias",
+                ".inv_freq",
+            ];
             buffers.iter().any(|end| name.ends_with(end)) || name == "lm_head.weight"
         };
         lm.params.check_all_used_but(harmless)?;

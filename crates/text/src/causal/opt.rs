@@ -62,10 +62,18 @@ pub(super) fn build(config: &Value, params: &Params) -> Result<Stack, BuildError
     let narrow = config.word_embed_proj_dim.unwrap_or(hidden);
     let narrow = size("word_embed_proj_dim", narrow, 1 << 17)?;
     let activation: Activation = config.activation_function.parse()?;
-    let wiring = if config.do_layer_norm_before { Wiring::PreNorm } else { Wiring::PostNorm };
+    let wiring = if config.do_layer_norm_before {
+        Wiring::PreNorm
+    } else {
+        Wiring::PostNorm
+    };
 
     let bare = params.has("decoder.embed_tokens.weight") == Some(true);
-    let root = if bare { params / "decoder" } else { params / "model.decoder" };
+    let root = if bare {
+        params / "decoder"
+    } else {
+        params / "model.decoder"
+    };
     let init = Init::Normal { std: 0.02 };
     let layer = |index: i64| -> Result<Layer, BuildError> {
         let at = &root / &format!("layers.{index}");
@@ -81,7 +89,11 @@ pub(super) fn build(config: &Value, params: &Params) -> Result<Stack, BuildError
         let output = linear("self_attn.out_proj", hidden, hidden)?;
         let heads = Heads::equal(config.num_attention_heads, head_dim);
         let attention = Attention::new(heads, projections, output).with_dropout(config.attention_dropout);
-        let mlp = Mlp::plain(linear("fc1", hidden, inner)?, activation, linear("fc2", inner, hidden)?);
+        let mlp = Mlp::plain(
+            linear("fc1", hidden, inner)?,
+            activation,
+            linear("fc2", inner, hidden)?,
+        );
         let block = Block::new(
             wiring,
             (attention, norm("self_attn_layer_norm")?.into()),
@@ -96,7 +108,11 @@ pub(super) fn build(config: &Value, params: &Params) -> Result<Stack, BuildError
 
     let embedding = Embedding::new(&(&root / "embed_tokens"), vocabulary, narrow)?;
     let positions = LearnedPositions {
-        table: Embedding::new(&(&root / "embed_positions"), max_positions + POSITION_OFFSET, hidden)?,
+        table: Embedding::new(
+            &(&root / "embed_positions"),
+            max_positions + POSITION_OFFSET,
+            hidden,
+        )?,
         offset: POSITION_OFFSET,
     };
     let project = |name: &str, inputs, outputs| {

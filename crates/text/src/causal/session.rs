@@ -68,7 +68,9 @@ impl Session for CausalSession<'_> {
                     .with_window(window)
                     .with_starts(Some(starts))
             };
-            let hidden = self.stack.forward(&tokens, Some(&mut self.caches), &mask, false, false);
+            let hidden = self
+                .stack
+                .forward(&tokens, Some(&mut self.caches), &mask, false, false);
             self.len += count;
             let hidden = hidden.last.narrow(1, count - last, last);
             let logits = self.stack.logits(&hidden).to_kind(Kind::Float);
