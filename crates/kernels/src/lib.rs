@@ -2,11 +2,15 @@
 //!
 //! **Invariant:** every `unsafe` block in the project lives here, each with a `SAFETY` note.
 
+mod attend;
 mod bridge;
 mod conv_pool;
+mod linear_rows;
 mod mapped;
 mod memory;
 
+pub use attend::attend_one;
 pub use bridge::{grad_enabled, parallel_for, with_backward};
 pub use conv_pool::conv_relu_pool;
+pub use linear_rows::linear_rows;
 pub use mapped::MappedFile;
