@@ -22,8 +22,13 @@ pub trait Objective {
     /// What one step takes.
     type Batch: Send + 'static;
 
-    /// The loss of `batch` in training mode, with its graph.
-    fn step(&self, batch: &Self::Batch) -> StepOutput;
+    /// How many parts a batch is computed in, one after the other, to save memory.
+    fn parts(&self) -> usize {
+        1
+    }
+
+    /// The loss of one part of `batch` in training mode, with its graph.
+    fn step(&self, batch: &Self::Batch, part: usize) -> StepOutput;
 
     /// Loss and accuracy on the validation set, in inference mode.
     fn validate(&self) -> Scores;
@@ -32,9 +37,9 @@ pub trait Objective {
 /// What [`Objective::step`] gives.
 #[derive(Debug)]
 pub struct StepOutput {
-    /// The mean loss of the batch, a scalar to differentiate.
+    /// The part's share of the mean loss of the batch, a scalar to differentiate.
     pub loss: Tensor,
-    /// The batch's number of examples.
+    /// The part's number of examples.
     pub examples: usize,
     /// How many of them were answered correctly.
     pub correct: usize,
@@ -245,21 +250,32 @@ impl Trainer {
         let progress = &mut self.progress;
         // Dropout draws from libtorch's generator, whose state no checkpoint holds: seed it each step.
         tch::manual_seed((mix(self.config.seed, &[progress.step as u64, 2]) >> 1) as i64);
-        let output = objective.step(batch);
-        let loss = output.loss.double_value(&[]);
-        if !loss.is_finite() {
-            return Err(TrainError::Diverged {
-                loss,
-                epoch: progress.epoch + 1,
-                step: progress.step + 1,
-            });
-        }
         let weights: Vec<&Tensor> = self.weights.iter().map(|slot| &slot.tensor).collect();
-        let mut grads = Tensor::f_run_backward(&[&output.loss], &weights, false, false)?;
+        let (mut loss, mut examples, mut correct) = (0.0, 0, 0);
+        let mut grads: Vec<Tensor> = Vec::new();
+        for part in 0..objective.parts() {
+            let output = objective.step(batch, part);
+            loss += output.loss.double_value(&[]);
+            examples += output.examples;
+            correct += output.correct;
+            if !loss.is_finite() {
+                return Err(TrainError::Diverged {
+                    loss,
+                    epoch: progress.epoch + 1,
+                    step: progress.step + 1,
+                });
+            }
+            let new = Tensor::f_run_backward(&[&output.loss], &weights, false, false)?;
+            if grads.is_empty() {
+                grads = new;
+            } else {
+                grads.iter_mut().zip(&new).for_each(|(sum, new)| *sum += new);
+            }
+        }
         let rate = self.config.learning_rate.at(progress.step, total);
         progress.step += 1;
         progress.batch += 1;
-        progress.running.add(output.examples, loss, output.correct);
+        progress.running.add(examples, loss, correct);
         tch::no_grad(|| {
             if let Some(max_norm) = self.config.clip_norm {
                 clip_grad_norm(&mut grads, max_norm);
@@ -271,7 +287,7 @@ impl Trainer {
             }
         });
         self.average();
-        Ok(output.examples)
+        Ok(examples)
     }
 
     /// Moves the averages towards the current weights and buffers.

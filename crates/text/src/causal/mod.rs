@@ -13,7 +13,7 @@ mod stack;
 
 use std::fmt;
 
-use sensorium_blocks::{KvCache, Mask, Param, Params};
+use sensorium_blocks::{KvCache, Mask, Params};
 use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -221,9 +221,9 @@ impl CausalLm {
         self.params.device()
     }
 
-    /// Every parameter, by the checkpoint's names.
-    pub fn params(&self) -> Vec<Param> {
-        self.params.all()
+    /// The parameters, by the checkpoint's names.
+    pub fn parameters(&self) -> &Params {
+        &self.params
     }
 }
 

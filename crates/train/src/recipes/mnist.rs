@@ -12,17 +12,17 @@ use sensorium_vision::models::{Arch, Config, Framing, Network};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
+use super::recorder::Recorder;
 use crate::data::{Dataset, Loader};
 use crate::error::{Result, TrainError};
-use crate::history::{EpochRecord, RunningMean, Scores};
+use crate::history::{RunningMean, Scores};
 use crate::loss::{correct, cross_entropy};
 use crate::metrics::ConfusionMatrix;
 use crate::optim::Optimizer;
-use crate::plot::plot_history;
-use crate::record::{TrainingRecord, Versions};
+use crate::record::TrainingRecord;
 use crate::rng::mix;
 use crate::schedule::{LearningRate, Schedule};
-use crate::trainer::{Callback, Objective, Outcome, StepOutput, StepStatus, Trainer, TrainerConfig};
+use crate::trainer::{Callback, Objective, Outcome, StepOutput, Trainer, TrainerConfig};
 
 /// Height and width of a picture.
 const SIDE: usize = 28;
@@ -188,21 +188,14 @@ pub fn train(settings: &Settings, session: Session<'_>) -> Result<Report> {
         augment: settings.augment.clone(),
     };
     let loader = Loader::new(pictures, settings.batch_size, seed, session.workers);
-    let mut recorder = Recorder {
-        inner: session.callback,
-        record: TrainingRecord {
-            versions: Versions::default(),
-            threads: tch::get_num_threads(),
-            device: format!("{:?}", session.device).to_lowercase(),
-            settings: described,
-            parameters: params.count(),
-            seconds: 0.0,
-            epochs: trainer.progress().history.clone(),
-            test_accuracy: None,
-        },
-        dir: session.out,
-        failed: None,
-    };
+    let mut recorder = Recorder::new(
+        session.callback,
+        session.out,
+        described,
+        &trainer,
+        &params,
+        session.device,
+    );
     let validation = held_out.as_ref().unwrap_or(&test);
     let learner = Learner {
         network: &network,
@@ -211,11 +204,7 @@ pub fn train(settings: &Settings, session: Session<'_>) -> Result<Report> {
         device: session.device,
     };
     let outcome = trainer.run(&learner, &loader, &mut recorder)?;
-    if let Some(error) = recorder.failed.take() {
-        return Err(error);
-    }
-
-    let mut record = recorder.record;
+    let mut record = recorder.finish(trainer.progress().seconds)?;
     let mut test_matrix = None;
     if outcome == Outcome::Finished {
         let file = session.out.join(Trainer::MODEL);
@@ -223,41 +212,12 @@ pub fn train(settings: &Settings, session: Session<'_>) -> Result<Report> {
         record.test_accuracy = Some(matrix.accuracy());
         test_matrix = Some(matrix);
     }
-    record.seconds = trainer.progress().seconds;
     record.save(session.out)?;
     Ok(Report {
         outcome,
         record,
         test: test_matrix,
     })
-}
-
-/// Writes the numbers and their picture after each epoch, and passes everything on.
-struct Recorder<'a> {
-    inner: &'a mut dyn Callback,
-    record: TrainingRecord,
-    dir: &'a Path,
-    failed: Option<TrainError>,
-}
-
-impl Callback for Recorder<'_> {
-    fn on_step(&mut self, status: &StepStatus) {
-        self.inner.on_step(status);
-    }
-
-    fn on_epoch(&mut self, epoch: &EpochRecord, best: bool) {
-        self.record.epochs.push(epoch.clone());
-        self.record.seconds += epoch.seconds;
-        let plot = self.dir.join(Trainer::PLOT);
-        let written = self
-            .record
-            .save(self.dir)
-            .and_then(|()| plot_history(&self.record.epochs, &plot));
-        if let Err(error) = written {
-            self.failed.get_or_insert(error);
-        }
-        self.inner.on_epoch(epoch, best);
-    }
 }
 
 /// Reads the weights in `file` and classifies `digits` with them.
@@ -386,7 +346,7 @@ struct Learner<'a> {
 impl Objective for Learner<'_> {
     type Batch = Batch;
 
-    fn step(&self, (x, labels): &Batch) -> StepOutput {
+    fn step(&self, (x, labels): &Batch, _part: usize) -> StepOutput {
         let (x, labels) = (x.to_device(self.device), labels.to_device(self.device));
         let logits = self.network.forward(&x, true);
         StepOutput {

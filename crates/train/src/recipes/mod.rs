@@ -1,3 +1,5 @@
 //! Ready recipes: a data set, a network and settings that work together.
 
+pub mod lm;
 pub mod mnist;
+mod recorder;
