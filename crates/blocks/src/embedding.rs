@@ -20,6 +20,11 @@ impl Embedding {
         Ok(Self { weight })
     }
 
+    /// A table that is not learned and not saved, `[entries, hidden]`.
+    pub fn fixed(weight: Tensor) -> Self {
+        Self { weight }
+    }
+
     /// `ids` is `[…]` of int64 below the number of entries, the result `[…, hidden]`.
     pub fn forward(&self, ids: &Tensor) -> Tensor {
         Tensor::embedding(&self.weight, ids, -1, false, false)

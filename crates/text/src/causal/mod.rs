@@ -7,71 +7,73 @@ mod gemma;
 mod gpt2;
 mod gpt_neox;
 mod llama;
+mod lstm;
 mod opt;
 mod session;
 mod stack;
+mod transformer;
 
 use std::fmt;
 
 use sensorium_blocks::{KvCache, Mask, Params};
+use sensorium_generation::Session;
 use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{ConfigProblem, Error};
-pub use session::CausalSession;
-pub use stack::Hidden;
+use lstm::{Lstm, LstmSession};
+use session::CausalSession;
 use stack::{Stack, Tokens};
 
-/// A family of models: how its configuration and its parameters become a [`Stack`].
+/// A family of models: how its configuration and its parameters become a network.
 struct Family {
     /// `model_type` in `config.json`.
     model_type: &'static str,
-    build: fn(&Value, &Params) -> Result<Stack, BuildError>,
+    build: Build,
+}
+
+enum Build {
+    Stack(fn(&Value, &Params) -> Result<Stack, BuildError>),
+    Lstm(fn(&Value, &Params) -> Result<Lstm, BuildError>),
+}
+
+impl Family {
+    const fn new(model_type: &'static str, build: fn(&Value, &Params) -> Result<Stack, BuildError>) -> Self {
+        Self {
+            model_type,
+            build: Build::Stack(build),
+        }
+    }
+
+    const fn lstm(model_type: &'static str, build: fn(&Value, &Params) -> Result<Lstm, BuildError>) -> Self {
+        Self {
+            model_type,
+            build: Build::Lstm(build),
+        }
+    }
+}
+
+/// What a family's file builds.
+enum Network {
+    Stack(Stack),
+    Lstm(Lstm),
 }
 
 /// Every family, sorted.
 const FAMILIES: &[Family] = &[
-    Family {
-        model_type: "gemma2",
-        build: gemma::build_gemma2,
-    },
-    Family {
-        model_type: "gemma3_text",
-        build: gemma::build_gemma3,
-    },
-    Family {
-        model_type: "gpt2",
-        build: gpt2::build,
-    },
-    Family {
-        model_type: "gpt_neox",
-        build: gpt_neox::build,
-    },
-    Family {
-        model_type: "llama",
-        build: llama::build_llama,
-    },
-    Family {
-        model_type: "mistral",
-        build: llama::build_mistral,
-    },
-    Family {
-        model_type: "opt",
-        build: opt::build,
-    },
-    Family {
-        model_type: "phi3",
-        build: llama::build_phi3,
-    },
-    Family {
-        model_type: "qwen2",
-        build: llama::build_qwen2,
-    },
-    Family {
-        model_type: "qwen3",
-        build: llama::build_qwen3,
-    },
+    Family::new("gemma2", gemma::build_gemma2),
+    Family::new("gemma3_text", gemma::build_gemma3),
+    Family::new("gpt2", gpt2::build),
+    Family::new("gpt_neox", gpt_neox::build),
+    Family::new("llama", llama::build_llama),
+    Family::lstm("lstm_lm", lstm::build),
+    Family::new("mistral", llama::build_mistral),
+    Family::new("opt", opt::build),
+    Family::new("phi3", llama::build_phi3),
+    Family::new("qwen2", llama::build_qwen2),
+    Family::new("qwen3", llama::build_qwen3),
+    Family::new("transformer_lm", transformer::build),
 ];
 
 /// The `model_type`s that [`CausalLm`] opens.
@@ -108,15 +110,14 @@ impl From<sensorium_blocks::RopeError> for BuildError {
 
 /// A decoder-only language model.
 pub struct CausalLm {
-    stack: Stack,
+    network: Network,
     params: Params,
 }
 
 impl fmt::Debug for CausalLm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CausalLm")
-            .field("layers", &self.stack.layers.len())
-            .field("vocabulary", &self.stack.vocabulary)
+            .field("vocabulary", &self.vocabulary())
             .finish_non_exhaustive()
     }
 }
@@ -158,11 +159,15 @@ impl CausalLm {
         let model_type = model_type.ok_or(NewError::NoModelType)?;
         let family = FAMILIES.iter().find(|family| family.model_type == model_type);
         let family = family.ok_or_else(|| NewError::ModelType(model_type.to_string()))?;
-        let stack = (family.build)(config, &params).map_err(|error| match error {
+        let network = match family.build {
+            Build::Stack(build) => build(config, &params).map(Network::Stack),
+            Build::Lstm(build) => build(config, &params).map(Network::Lstm),
+        };
+        let network = network.map_err(|error| match error {
             BuildError::Config(problem) => NewError::Config(problem),
             BuildError::Params(error) => NewError::Params(error),
         })?;
-        Ok(Self { stack, params })
+        Ok(Self { network, params })
     }
 
     /// Logits and hidden states of whole sequences, without caches: for training and for a look inside.
@@ -170,6 +175,10 @@ impl CausalLm {
     /// `ids` is `[rows, tokens]`. `mask` `[rows, tokens]` is zero at padding. Positions count the tokens
     /// that are not padding, unless `positions` `[rows, tokens]` says otherwise.
     pub fn forward(&self, ids: &Tensor, options: ForwardOptions<'_>) -> Forward {
+        let stack = match &self.network {
+            Network::Stack(stack) => stack,
+            Network::Lstm(lstm) => return lstm.forward(ids, options),
+        };
         let count = ids.size()[1];
         let positions = match (options.positions, options.mask) {
             (Some(positions), _) => positions.shallow_clone(),
@@ -186,34 +195,44 @@ impl CausalLm {
                 .with_window(window)
                 .with_keep(options.mask)
         };
-        let hidden = self
-            .stack
-            .forward(&tokens, None, &mask, options.train, options.hidden_states);
+        let hidden = stack.forward(&tokens, None, &mask, options.train, options.hidden_states);
         Forward {
-            logits: self.stack.logits(&hidden.last),
+            logits: stack.logits(&hidden.last),
             hidden_states: hidden.all,
         }
     }
 
     /// Begins to write: one row for each entry of `padding`, the number of padding tokens that will come
     /// first in it. Room for `reserve` tokens is made at once.
-    pub fn session(&self, padding: &[i64], reserve: i64) -> CausalSession<'_> {
-        CausalSession::new(&self.stack, padding.to_vec(), reserve)
+    pub fn session(&self, padding: &[i64], reserve: i64) -> Box<dyn Session + '_> {
+        match &self.network {
+            Network::Stack(stack) => Box::new(CausalSession::new(stack, padding.to_vec(), reserve)),
+            Network::Lstm(lstm) => Box::new(LstmSession::new(lstm, padding.to_vec())),
+        }
     }
 
     /// The most tokens that a sequence can have.
     pub fn max_positions(&self) -> i64 {
-        self.stack.max_positions
+        match &self.network {
+            Network::Stack(stack) => stack.max_positions,
+            Network::Lstm(lstm) => lstm.max_positions,
+        }
     }
 
     /// The number of tokens that can be predicted.
     pub fn vocabulary(&self) -> i64 {
-        self.stack.vocabulary
+        match &self.network {
+            Network::Stack(stack) => stack.vocabulary,
+            Network::Lstm(lstm) => lstm.vocabulary,
+        }
     }
 
     /// The dtype of the weights.
     pub fn kind(&self) -> Kind {
-        self.stack.kind()
+        match &self.network {
+            Network::Stack(stack) => stack.kind(),
+            Network::Lstm(lstm) => lstm.kind(),
+        }
     }
 
     /// Where the weights are.

@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 use super::stack::{Stack, Tokens};
 
 /// A [`Session`] of a decoder-only model: its key/value caches and each row's padding.
-pub struct CausalSession<'a> {
+pub(super) struct CausalSession<'a> {
     stack: &'a Stack,
     caches: Vec<KvCache>,
     /// Padding tokens at the beginning of each row.
@@ -17,7 +17,7 @@ pub struct CausalSession<'a> {
 }
 
 impl<'a> CausalSession<'a> {
-    pub(super) fn new(stack: &'a Stack, starts: Vec<i64>, reserve: i64) -> Self {
+    pub fn new(stack: &'a Stack, starts: Vec<i64>, reserve: i64) -> Self {
         Self {
             stack,
             caches: stack.caches(reserve),

@@ -52,8 +52,7 @@ impl Wiring for Block {
 }
 
 /// What one pass gives.
-#[derive(Debug)]
-pub struct Hidden {
+pub(crate) struct Hidden {
     /// `[rows, tokens, hidden]` behind the last norm.
     pub last: Tensor,
     /// On request: the embeddings' output and each layer's; that of the last is behind the last norm.
