@@ -31,6 +31,14 @@ pub enum TrainError {
         /// The step of the whole run, from 1.
         step: usize,
     },
+    /// A text to train on cannot be read.
+    #[error("{} {problem}", path.display())]
+    Corpus {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// There is a run in the output folder already.
     #[error("{} already holds a training run; go on with it with --resume, or name another folder", dir.display())]
     OutputTaken {

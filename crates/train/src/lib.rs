@@ -3,6 +3,7 @@
 //! A run follows from its settings alone: see [`Trainer`].
 
 mod checkpoint;
+pub mod corpus;
 mod data;
 mod error;
 mod history;

@@ -226,7 +226,7 @@ impl Session for LstmSession<'_> {
         let kept = ids.narrow(1, 0, len);
         self.state = self.model.fresh(self.rows());
         if len > 0 {
-            tch::no_grad(|| self.advance(&kept));
+            let _states = tch::no_grad(|| self.advance(&kept));
             self.ids = Some(kept);
         }
         self.hidden = None;
