@@ -1,6 +1,6 @@
 //! What the loop needs of a model.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 /// A model in the middle of writing: its weights, its key/value caches, what it attends to.
 ///
@@ -21,6 +21,11 @@ pub trait Session {
 
     /// The most tokens that a row can hold, if there is a limit.
     fn limit(&self) -> Option<i64>;
+
+    /// The device that ids are fed on.
+    fn device(&self) -> Device {
+        Device::Cpu
+    }
 
     /// Feeds the next tokens, `ids` `[rows, n]` (int64), and returns the logits at the last `last` of
     /// these positions, `[rows, last, vocabulary]`, `f32`.

@@ -1,0 +1,47 @@
+//! The ways of choosing tokens.
+
+mod beams;
+mod plain;
+mod writer;
+
+use writer::Writer;
+
+use crate::config::Settings;
+use crate::processors::chain;
+use crate::{Error, Generated, GenerationConfig, Options, Prompt, Session};
+
+/// Generates as `settings` say.
+pub(crate) fn run(
+    session: &mut dyn Session,
+    prompt: &Prompt,
+    config: &GenerationConfig,
+    settings: Settings,
+    options: Options<'_>,
+) -> Result<Vec<Generated>, Error> {
+    let chain = chain(config, &settings, prompt, options.processors);
+    let rows = prompt.rows().len();
+    let seeds = if options.seeds.is_empty() {
+        let seed = config.seed.unwrap_or_else(rand::random);
+        (0..rows as u64).map(|row| seed.wrapping_add(row)).collect()
+    } else {
+        options.seeds
+    };
+    let writer = Writer {
+        session,
+        prompt,
+        settings,
+        chain,
+        constraint: options.constraint,
+        sink: options.sink,
+        detokenizer: options.detokenizer,
+        log_probs: options.log_probs,
+        step_logits: options.step_logits,
+        seeds,
+        buffer: Vec::new(),
+    };
+    if writer.settings.beams > 1 {
+        beams::run(writer)
+    } else {
+        plain::run(writer)
+    }
+}

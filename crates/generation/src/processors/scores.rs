@@ -1,0 +1,144 @@
+//! Arithmetic on a row of scores.
+//!
+//! A row is a plain slice: copying fifty thousand floats out of libtorch costs microseconds, and most
+//! processors touch few of them.
+
+use super::{LogitsProcessor, Row};
+
+/// The index of the greatest score, the first of equals; NaN counts as greatest, as in libtorch.
+pub(crate) fn argmax(scores: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, &score) in scores.iter().enumerate() {
+        let top = scores[best];
+        if score > top || (score.is_nan() && !top.is_nan()) {
+            best = i;
+        }
+    }
+    best
+}
+
+fn greatest(scores: &[f32]) -> f32 {
+    scores.iter().copied().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// The sum of the exponentials of `scores - max`, skipping what is forbidden.
+fn exp_sum(scores: &[f32], max: f32) -> f64 {
+    let allowed = scores.iter().filter(|&&score| score > f32::NEG_INFINITY);
+    allowed.map(|&score| f64::from((score - max).exp())).sum()
+}
+
+/// The logarithm of the sum of the exponentials.
+pub(crate) fn log_sum_exp(scores: &[f32]) -> f32 {
+    let max = greatest(scores);
+    if max == f32::NEG_INFINITY {
+        return max;
+    }
+    max + exp_sum(scores, max).ln() as f32
+}
+
+/// Turns scores into probabilities. If every token is forbidden, all become 0.
+pub fn softmax(scores: &mut [f32]) {
+    let max = greatest(scores);
+    let sum = exp_sum(scores, max);
+    for score in scores {
+        *score = if *score > f32::NEG_INFINITY {
+            (f64::from((*score - max).exp()) / sum) as f32
+        } else {
+            0.
+        };
+    }
+}
+
+/// Turns scores into logarithms of probabilities.
+pub fn log_softmax(scores: &mut [f32]) {
+    let total = log_sum_exp(scores);
+    if total > f32::NEG_INFINITY {
+        scores.iter_mut().for_each(|score| *score -= total);
+    }
+}
+
+/// The greatest `count` of `(score, index)`, in falling order, the earlier of equals first.
+///
+/// Keeps a short list of candidates and cuts it when it has doubled: one pass, and no copy of the row.
+pub(crate) fn top(scores: impl Iterator<Item = (f32, usize)>, count: usize) -> Vec<(f32, usize)> {
+    let order = |a: &(f32, usize), b: &(f32, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+    let mut best: Vec<(f32, usize)> = Vec::new();
+    if count == 0 {
+        return best;
+    }
+    let mut floor = None;
+    for candidate in scores {
+        if floor.is_some_and(|floor| candidate.0 <= floor) {
+            continue;
+        }
+        best.push(candidate);
+        if best.len() > 2 * count {
+            best.select_nth_unstable_by(count - 1, order);
+            best.truncate(count);
+            floor = Some(best[count - 1].0);
+        }
+    }
+    best.sort_unstable_by(order);
+    best.truncate(count);
+    best
+}
+
+/// The `count`-th greatest score.
+pub(super) fn kth_greatest(scores: &[f32], count: usize) -> f32 {
+    let best = top(scores.iter().copied().zip(0..), count);
+    best.last().map_or(f32::NEG_INFINITY, |last| last.0)
+}
+
+/// Normalises the scores: logarithms of probabilities.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Normalize;
+
+impl LogitsProcessor for Normalize {
+    fn process(&mut self, _row: &Row<'_>, scores: &mut [f32]) {
+        log_softmax(scores);
+    }
+}
+
+/// Replaces what is not finite: NaN by 0, infinities by the greatest and least finite numbers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RemoveInvalid;
+
+impl LogitsProcessor for RemoveInvalid {
+    fn process(&mut self, _row: &Row<'_>, scores: &mut [f32]) {
+        for score in scores {
+            *score = if score.is_nan() {
+                0.
+            } else {
+                score.clamp(f32::MIN, f32::MAX)
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn top_is_a_sorted_prefix() {
+        let scores: Vec<f32> = (0..997u32)
+            .map(|i| (i.wrapping_mul(2654435761) % 101) as f32)
+            .collect();
+        let mut all: Vec<(f32, usize)> = scores.iter().copied().zip(0..).collect();
+        all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        for count in [1, 2, 7, 50, 996, 997, 2000] {
+            assert_eq!(top(scores.iter().copied().zip(0..), count), all[..count.min(997)]);
+        }
+    }
+
+    #[test]
+    fn forbidden_tokens_have_no_probability() {
+        let mut scores = [0., f32::NEG_INFINITY, 0.];
+        softmax(&mut scores);
+        assert_eq!(scores, [0.5, 0., 0.5]);
+        let mut scores = [f32::NEG_INFINITY; 2];
+        softmax(&mut scores);
+        assert_eq!(scores, [0., 0.]);
+        assert_eq!(argmax(&[1., f32::NAN, 3.]), 1);
+    }
+}
