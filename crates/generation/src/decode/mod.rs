@@ -1,9 +1,12 @@
 //! The ways of choosing tokens.
 
 mod beams;
+mod contrastive;
 mod plain;
+mod speculative;
 mod writer;
 
+use speculative::Guesser;
 use writer::Writer;
 
 use crate::config::Settings;
@@ -39,9 +42,31 @@ pub(crate) fn run(
         seeds,
         buffer: Vec::new(),
     };
-    if writer.settings.beams > 1 {
-        beams::run(writer)
-    } else {
-        plain::run(writer)
+    let Settings {
+        beams,
+        returned,
+        contrastive,
+        lookup,
+        draft_tokens,
+        ..
+    } = writer.settings;
+    if beams > 1 {
+        return beams::run(writer);
+    }
+    if let Some((alpha, width)) = contrastive {
+        return contrastive::run(writer, alpha, width);
+    }
+    let single = rows == 1 && returned == 1;
+    match (options.draft.filter(|_| single), lookup.filter(|_| single)) {
+        (Some(session), _) => {
+            let guesser = Guesser::Draft {
+                session,
+                tokens: draft_tokens,
+                fed: Vec::new(),
+            };
+            speculative::run(writer, guesser)
+        }
+        (None, Some((tokens, longest))) => speculative::run(writer, Guesser::Lookup { tokens, longest }),
+        (None, None) => plain::run(writer),
     }
 }
