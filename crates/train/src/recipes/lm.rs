@@ -35,8 +35,6 @@ pub struct Settings {
     pub accumulate: usize,
     /// Steps between two validations: what the records call an epoch.
     pub eval_every: usize,
-    /// Whether matrix products are computed in bf16.
-    pub bf16: bool,
     /// The training loop's settings; its epochs are stretches of `eval_every` steps.
     pub trainer: TrainerConfig,
 }

@@ -100,14 +100,13 @@ impl Settings {
             (DataName::Mnist, Arch::MnistNet) => Some(AugmentConfig::digits()),
             (DataName::FashionMnist, Arch::MnistNet) => Some(AugmentConfig::clothes()),
         };
-        let (batch_size, smoothing) = if small { (32, 0.05) } else { (128, 0.0) };
         Self {
             data,
             arch,
-            batch_size,
+            batch_size: if small { 64 } else { 128 },
             validation: 5_000,
             augment,
-            smoothing,
+            smoothing: 0.0,
             trainer,
         }
     }
