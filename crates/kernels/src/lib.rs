@@ -8,6 +8,9 @@ mod conv_pool;
 mod linear_rows;
 mod mapped;
 mod memory;
+mod simd;
+mod strided;
+mod team;
 
 pub use attend::attend_one;
 pub use bridge::{grad_enabled, parallel_for, with_backward};

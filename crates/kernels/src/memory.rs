@@ -2,6 +2,8 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::simd::Element;
+
 /// The elements of a contiguous `f32` tensor on the CPU.
 pub(crate) fn floats(t: &Tensor) -> &[f32] {
     check(t, Kind::Float);
@@ -13,6 +15,15 @@ pub(crate) fn floats(t: &Tensor) -> &[f32] {
 pub(crate) fn bytes(t: &Tensor) -> &[u8] {
     check(t, Kind::Uint8);
     // SAFETY: contiguous `u8` CPU memory of `numel` elements, alive as long as `t` is borrowed.
+    unsafe { std::slice::from_raw_parts(pointer(t), t.numel()) }
+}
+
+/// The elements of a contiguous tensor on the CPU.
+///
+/// # Safety
+/// `t` is contiguous, on the CPU, and its elements have the layout of `T`.
+pub(crate) unsafe fn elements<T>(t: &Tensor) -> &[T] {
+    // SAFETY: the caller's promise; the memory lives as long as `t` is borrowed.
     unsafe { std::slice::from_raw_parts(pointer(t), t.numel()) }
 }
 
@@ -35,6 +46,16 @@ impl Fresh<u8> {
     pub(crate) fn bytes(shape: &[i64]) -> Self {
         Self {
             tensor: Tensor::zeros(shape, (Kind::Uint8, Device::Cpu)),
+            marker: std::marker::PhantomData,
+        }
+    }
+}
+
+impl<T: Element> Fresh<T> {
+    /// A tensor on the CPU whose values are whatever was in memory: all of them are to be written.
+    pub(crate) fn unset(shape: &[i64]) -> Self {
+        Self {
+            tensor: Tensor::empty(shape, (T::KIND, Device::Cpu)),
             marker: std::marker::PhantomData,
         }
     }
