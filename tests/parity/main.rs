@@ -6,7 +6,6 @@
 
 mod case;
 mod compare;
-mod generation;
 mod processors;
 mod text;
 mod value;

@@ -24,3 +24,11 @@ pub fn of_tensor(tensor: &Tensor) -> Value {
     let flat = tensor.to_kind(Kind::Int64).contiguous().view(-1);
     json!({ "data": Vec::<i64>::try_from(flat).unwrap_or_default(), "shape": shape })
 }
+
+/// Ids: one, or a list.
+pub fn ids(value: &Value) -> Vec<i64> {
+    match value {
+        Value::Array(values) => values.iter().filter_map(Value::as_i64).collect(),
+        one => one.as_i64().into_iter().collect(),
+    }
+}

@@ -1,6 +1,7 @@
 //! Multi-head attention (arXiv 1706.03762), with grouped queries (arXiv 2305.13245).
 
-use tch::{Kind, Tensor};
+use sensorium_kernels as kernels;
+use tch::{Device, Kind, Tensor};
 
 use crate::{KvCache, Linear, Mask, Norm, Rotation};
 
@@ -132,8 +133,32 @@ impl Attention {
             return self.finish(self.attend(&q, &k, &v, pass));
         };
         cache.append(&k, &v);
+        if let Some(y) = self.attend_step(&q, cache, pass) {
+            return self.output.forward(&y);
+        }
         let [k, v] = cache.view();
         self.finish(self.attend(&q, &k, &v, pass))
+    }
+
+    /// The attention of a single new token, `[rows, 1, hidden]`, by our own kernel, where that can do it.
+    fn attend_step(&self, q: &Tensor, cache: &KvCache, pass: Pass<'_>) -> Option<Tensor> {
+        let mask = pass.mask.filter(|mask| mask.is_one_step())?;
+        if q.device() != Device::Cpu || kernels::grad_enabled() || pass.train {
+            return None;
+        }
+        let ([k, v], len) = cache.buffers()?;
+        let starts = mask.starts();
+        let y = kernels::attend_one(
+            &q.squeeze_dim(2),
+            k,
+            v,
+            len,
+            starts.as_deref(),
+            self.scale,
+            mask.window(),
+            self.softcap,
+        );
+        Some(y.flatten(1, 2).unsqueeze(1))
     }
 
     /// Attends from `x` `[rows, tokens, hidden]` to the keys and values of another sequence, as

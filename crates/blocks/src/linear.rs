@@ -1,6 +1,7 @@
 //! The fully connected layer.
 
-use tch::Tensor;
+use sensorium_kernels as kernels;
+use tch::{Device, Tensor};
 
 use crate::{Init, Params, ParamsError};
 
@@ -13,6 +14,9 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// Up to here our own kernel is faster than libtorch's product.
+    const FEW_ROWS: i64 = 8;
+
     /// A layer from `inputs` to `outputs` features; asks `params` for `weight` and `bias`.
     ///
     /// # Errors
@@ -73,14 +77,36 @@ impl Linear {
     /// # Panics
     /// If the last dimension of `x` is not `in`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
-        if self.transposed {
-            let y = x.matmul(&self.weight);
-            return match &self.bias {
-                Some(bias) => y + bias,
-                None => y,
+        if self.is_small(x) {
+            let layer = if self.transposed {
+                kernels::linear_columns
+            } else {
+                kernels::linear_rows
             };
+            return layer(x, &self.weight, self.bias.as_ref());
         }
-        x.linear(&self.weight, self.bias.as_ref())
+        if !self.transposed {
+            return x.linear(&self.weight, self.bias.as_ref());
+        }
+        // One operation for product and sum: `addmm` takes matrices only.
+        let size = x.size();
+        let (flat, outputs) = (x.reshape([-1, self.weight.size()[0]]), self.weight.size()[1]);
+        let y = match &self.bias {
+            Some(bias) => bias.addmm(&flat, &self.weight),
+            None => flat.mm(&self.weight),
+        };
+        let mut shape = size;
+        if let Some(last) = shape.last_mut() {
+            *last = outputs;
+        }
+        y.view(shape.as_slice())
+    }
+
+    /// Whether a step of decoding asks: so few rows that reading the weights is all the work.
+    fn is_small(&self, x: &Tensor) -> bool {
+        let inputs = self.weight.size()[usize::from(!self.transposed)];
+        let few = x.numel() as i64 <= Self::FEW_ROWS * inputs;
+        few && x.device() == Device::Cpu && !kernels::grad_enabled() && self.weight.is_contiguous()
     }
 }
 
