@@ -7,7 +7,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use sensorium_kernels::{linear_rows, parallel_for};
+use sensorium_kernels::{linear_columns, linear_rows, parallel_for};
 use tch::{Device, Kind, Tensor};
 
 /// `[out, in]` of the layers of GPT-2 124M and SmolLM2-135M.
@@ -25,24 +25,28 @@ const SHAPES: [[i64; 2]; 9] = [
 /// Weights are taken in turn from this much memory, so that caches do not hold them.
 const FOOTPRINT: usize = 256 << 20;
 
-/// Seconds per call of each body: the best of many short runs, taken in turns.
+/// Seconds per call of each body: the best of many short runs. They take turns of some milliseconds, for
+/// OpenMP's threads stay awake that long after libtorch's loops.
 fn best<const N: usize>(bodies: [&dyn Fn(usize); N]) -> [f64; N] {
     let mut best = [f64::INFINITY; N];
     let mut calls = [1; N];
     let mut at = 0;
     let start = Instant::now();
-    while start.elapsed().as_secs_f64() < 1.5 {
+    while start.elapsed().as_secs_f64() < 0.7 * N as f64 {
         for ((body, best), calls) in bodies.iter().zip(&mut best).zip(&mut calls) {
-            let run = Instant::now();
-            for _ in 0..*calls {
-                body(at);
-                at += 1;
-            }
-            let seconds = run.elapsed().as_secs_f64();
-            if seconds < 1e-3 {
-                *calls *= 2;
-            } else {
-                *best = best.min(seconds / f64::from(*calls));
+            let turn = Instant::now();
+            while turn.elapsed().as_secs_f64() < 0.03 {
+                let run = Instant::now();
+                for _ in 0..*calls {
+                    body(at);
+                    at += 1;
+                }
+                let seconds = run.elapsed().as_secs_f64();
+                if seconds < 0.5e-3 {
+                    *calls *= 2;
+                } else {
+                    *best = best.min(seconds / f64::from(*calls));
+                }
             }
         }
     }
@@ -75,17 +79,21 @@ fn main() {
             let weights: Vec<Tensor> = (0..FOOTPRINT.div_ceil(bytes))
                 .map(|_| Tensor::randn([outputs, inputs], options).to_kind(kind))
                 .collect();
-            let weight = |i| &weights[i % weights.len()];
-            let [ours, theirs] = best([&|i| drop(linear_rows(&x, weight(i), None)), &|i| {
-                drop(x.linear(weight(i), None::<&Tensor>))
-            }]);
+            let weight = |i: usize| &weights[i % weights.len()];
+            let [ours, columns, theirs] = best([
+                &|i| drop(linear_rows(&x, weight(i), None)),
+                // other values, as many bytes
+                &|i| drop(linear_columns(&x, &weight(i).view([inputs, outputs]), None)),
+                &|i| drop(x.linear(weight(i), None::<&Tensor>)),
+            ]);
             let speed = |seconds: f64| bytes as f64 / seconds / 1e9;
             println!(
-                "{outputs:>5} x {inputs:<4} {kind:>8?}: {:5.1} GB/s ({:7.1} us), libtorch {:5.1} GB/s, ratio {:.2}",
+                "{outputs:>5} x {inputs:<4} {kind:>8?}: {:5.1} GB/s ({:7.1} us), libtorch {:5.1} GB/s, ratio {:.2}; [in, out] {:5.1} GB/s",
                 speed(ours),
                 1e6 * ours,
                 speed(theirs),
-                theirs / ours
+                theirs / ours,
+                speed(columns)
             );
         }
     }

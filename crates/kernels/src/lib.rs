@@ -5,6 +5,7 @@
 mod attend;
 mod bridge;
 mod conv_pool;
+mod linear_columns;
 mod linear_rows;
 mod mapped;
 mod memory;
@@ -15,5 +16,6 @@ mod team;
 pub use attend::attend_one;
 pub use bridge::{grad_enabled, parallel_for, with_backward};
 pub use conv_pool::conv_relu_pool;
+pub use linear_columns::linear_columns;
 pub use linear_rows::linear_rows;
 pub use mapped::MappedFile;

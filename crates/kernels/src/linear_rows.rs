@@ -241,7 +241,7 @@ impl<W: Element> Products<'_, W> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use tch::{Device, IndexOp};
 
     use super::*;
@@ -251,7 +251,7 @@ mod tests {
     const KINDS: [Kind; 3] = [Kind::Float, Kind::BFloat16, Kind::Half];
 
     /// The largest error in units of what rounding in `f32` may do, against sums in `f64`.
-    fn error(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, y: &Tensor) -> f64 {
+    pub(crate) fn error(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, y: &Tensor) -> f64 {
         let double = |t: &Tensor| t.to_kind(Kind::Double);
         let bias = bias.map_or_else(
             || Tensor::zeros([weight.size()[0]], (Kind::Double, Device::Cpu)),
