@@ -48,10 +48,11 @@ impl Tokenizer {
     /// If the tokenizer's decoder fails.
     pub fn decode(&self, ids: &[i64], options: &DecodeOptions) -> Result<String, TokenizerError> {
         let ids: Vec<u32> = ids.iter().filter_map(|&id| u32::try_from(id).ok()).collect();
-        let mut text = self
-            .backend
-            .decode(&ids, options.skip_special_tokens)
-            .map_err(TokenizerError::Decode)?;
+        let skip = options.skip_special_tokens;
+        let mut text = match self.joint() {
+            Some(joint) => self.decode_pieces(&ids, skip, joint),
+            None => self.backend.decode(&ids, skip).map_err(TokenizerError::Decode)?,
+        };
         let settings = &self.settings;
         let harmful = matches!(self.backend.get_model(), ModelWrapper::BPE(_)) && !settings.clean_up_anyway;
         if options.clean_up.unwrap_or(settings.clean_up_tokenization_spaces) && !harmful {

@@ -73,6 +73,9 @@ pub enum TokenizerError {
         #[source]
         problem: BoxError,
     },
+    /// A chat cannot be written as text.
+    #[error(transparent)]
+    Chat(#[from] super::ChatError),
     /// A new tokenizer cannot be trained.
     #[error("cannot train a tokenizer: {0}")]
     Train(#[source] BoxError),

@@ -6,16 +6,19 @@
 //!
 //! Reference: transformers 5.23, `tokenization_utils_base.py` and `tokenization_utils_tokenizers.py`.
 
+mod chat;
 mod classes;
 mod decode;
 mod encode;
 mod error;
 mod files;
+mod pieces;
 mod settings;
 
 use sensorium_hub::Model;
 use tokenizers::{PostProcessorWrapper, Tokenizer as Backend};
 
+pub use chat::{ChatError, ChatMessage, ChatOptions};
 pub use decode::DecodeOptions;
 pub use encode::{Cut, EncodeOptions, Encoding, Padding, TextInput, Truncation};
 pub use error::{BoxError, TokenizerError};
@@ -39,6 +42,7 @@ pub struct Tokenizer {
     backend: Backend,
     processor: Option<PostProcessorWrapper>,
     settings: Settings,
+    chat_templates: chat::ChatTemplates,
 }
 
 impl Tokenizer {
@@ -49,12 +53,14 @@ impl Tokenizer {
     /// [`TokenizerError::Missing`] if there is none of them, and one that names the file if it is damaged.
     pub fn open(model: &Model) -> Result<Self, TokenizerError> {
         let (mut backend, settings) = files::open(model)?;
+        let chat_templates = chat::ChatTemplates::read(model, &settings.config)?;
         let processor = backend.get_post_processor().cloned();
         backend.with_post_processor(None::<PostProcessorWrapper>);
         Ok(Self {
             backend,
             processor,
             settings,
+            chat_templates,
         })
     }
 
