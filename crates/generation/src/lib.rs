@@ -19,7 +19,7 @@ mod session;
 mod stream;
 
 pub use config::{EarlyStopping, GenerationConfig, OneOrMany};
-pub use constraint::{Constraint, ConstraintError, State, TokenSet};
+pub use constraint::{Constraint, ConstraintError, State, TextConstraint, TokenSet, Vocabulary};
 pub use error::Error;
 pub use generate::{Options, generate};
 pub use output::{Finish, Generated, TokenLogProb};

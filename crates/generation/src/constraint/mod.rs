@@ -1,10 +1,17 @@
 //! Outputs of a given form: masks over the vocabulary that follow an automaton.
 
 mod error;
+mod grammar;
+mod regex;
+mod schema;
+mod text;
 mod tokens;
+mod vocabulary;
 
 pub use error::ConstraintError;
+pub use text::TextConstraint;
 pub use tokens::TokenSet;
+pub use vocabulary::Vocabulary;
 
 use std::sync::Arc;
 

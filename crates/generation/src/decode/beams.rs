@@ -86,11 +86,10 @@ pub(super) fn run(mut writer: Writer<'_, '_>) -> Result<Vec<Generated>, Error> {
         let vocabulary = writer.load(&logits.log_softmax(-1, Kind::Float));
         let scores = std::mem::take(&mut writer.buffer);
         let mut chosen: Vec<i64> = Vec::new();
-        for i in 0..groups.len() {
+        for (i, group) in groups.iter_mut().enumerate() {
             if i % writer.settings.groups == 0 {
                 chosen.clear();
             }
-            let group = &mut groups[i];
             if !group.done {
                 let rng = &mut rngs[group.prompt];
                 group.step(&mut writer, &scores, vocabulary, &chosen, rng)?;

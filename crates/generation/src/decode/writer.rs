@@ -217,10 +217,9 @@ impl<'o> Writer<'_, 'o> {
         if let (Some(constraint), Some(before)) = (&mut self.constraint, *state) {
             // A forced token may lie outside the constraint, which then has no more say.
             *state = constraint.advance(before, token);
-            if let Some(state) = *state {
-                if constraint.is_accepting(state) && constraint.allowed(state).is_empty() {
-                    return Some(Finish::Constraint);
-                }
+            let met = |state| constraint.is_accepting(state) && constraint.allowed(state).is_empty();
+            if state.is_some_and(met) {
+                return Some(Finish::Constraint);
             }
         }
         (len >= self.settings.max_length).then_some(Finish::Length)
