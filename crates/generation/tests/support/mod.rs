@@ -1,6 +1,8 @@
 //! A small model without weights, and things around it.
 #![allow(dead_code, reason = "each test program uses a part")]
 
+pub mod constraint;
+
 use sensorium_generation::{Generated, GenerationConfig, Options, Prompt, Session, generate};
 use tch::{Device, Kind, Tensor};
 
