@@ -231,7 +231,7 @@ fn surround(backend: &mut Backend, settings: &Settings, build: Build) -> Result<
 }
 
 /// `first A last` and `first A last [first] B last`; BERT's second part has no `first` of its own.
-fn template(first: Option<(String, u32)>, last: Option<(String, u32)>, bert: bool) -> Value {
+pub(super) fn template(first: Option<(String, u32)>, last: Option<(String, u32)>, bert: bool) -> Value {
     let piece = |token: &Option<(String, u32)>, type_id: u32| {
         token
             .as_ref()

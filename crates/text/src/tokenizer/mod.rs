@@ -6,6 +6,7 @@
 //!
 //! Reference: transformers 5.23, `tokenization_utils_base.py` and `tokenization_utils_tokenizers.py`.
 
+mod bytes;
 mod chat;
 mod classes;
 mod decode;
@@ -13,7 +14,9 @@ mod encode;
 mod error;
 mod files;
 mod pieces;
+mod save;
 mod settings;
+mod train;
 
 use sensorium_hub::Model;
 use tokenizers::{PostProcessorWrapper, Tokenizer as Backend};
@@ -23,6 +26,9 @@ pub use decode::DecodeOptions;
 pub use encode::{Cut, EncodeOptions, Encoding, Padding, TextInput, Truncation};
 pub use error::{BoxError, TokenizerError};
 pub use settings::{Settings, Side};
+pub use train::{Algorithm, TrainOptions};
+
+use chat::ChatTemplates;
 
 /// Turns text into token ids and back.
 ///
@@ -42,7 +48,7 @@ pub struct Tokenizer {
     backend: Backend,
     processor: Option<PostProcessorWrapper>,
     settings: Settings,
-    chat_templates: chat::ChatTemplates,
+    chat_templates: ChatTemplates,
 }
 
 impl Tokenizer {
@@ -52,16 +58,20 @@ impl Tokenizer {
     /// # Errors
     /// [`TokenizerError::Missing`] if there is none of them, and one that names the file if it is damaged.
     pub fn open(model: &Model) -> Result<Self, TokenizerError> {
-        let (mut backend, settings) = files::open(model)?;
-        let chat_templates = chat::ChatTemplates::read(model, &settings.config)?;
+        let (backend, settings) = files::open(model)?;
+        let chat_templates = ChatTemplates::read(model, &settings.config)?;
+        Ok(Self::from_parts(backend, settings, chat_templates))
+    }
+
+    fn from_parts(mut backend: Backend, settings: Settings, chat_templates: ChatTemplates) -> Self {
         let processor = backend.get_post_processor().cloned();
         backend.with_post_processor(None::<PostProcessorWrapper>);
-        Ok(Self {
+        Self {
             backend,
             processor,
             settings,
             chat_templates,
-        })
+        }
     }
 
     /// How it behaves unless told otherwise.

@@ -1,16 +1,16 @@
-//! The template language as transformers sets it up: Jinja with Python's way of writing values.
+//! The template language as transformers sets it up: Jinja, with Python's JSON.
 
 use std::fmt::Write;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::value::{Kwargs, Rest};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
 
-use super::python::{self, Dumps};
+use super::json::{self, Dumps};
 
 /// Steps that a template may take: a template from elsewhere must not keep the program for ever.
-const FUEL: u64 = 50_000_000;
+const FUEL: u64 = 5_000_000;
 
 /// What `raise_exception` was called with, as the cause of the error that ends the rendering.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +28,12 @@ pub(super) fn with_template(name: &str, source: &str) -> Result<Environment<'sta
     env.set_auto_escape_callback(|_| AutoEscape::None);
     env.set_fuel(Some(FUEL));
     env.set_unknown_method_callback(method);
-    env.set_formatter(|out, _, value| Ok(out.write_str(&text(value))?));
+    env.set_formatter(|out, _, value| match f64::try_from(value.clone()) {
+        // The library writes all digits of very large and very small numbers.
+        Ok(x) if value.is_number() && !value.is_integer() => Ok(out.write_str(&json::float(x))?),
+        _ => Ok(write!(out, "{value}")?),
+    });
     env.add_filter("tojson", to_json);
-    env.add_filter("string", |value: Value| text(&value));
     env.add_function("raise_exception", raise_exception);
     env.add_function("strftime_now", strftime_now);
     env.add_template_owned(name.to_string(), without_generation_tags(source))?;
@@ -58,21 +61,6 @@ fn without_generation_tags(source: &str) -> String {
         rest = after;
     }
     out + rest
-}
-
-/// `str(value)`; nothing for what is not defined.
-fn text(value: &Value) -> String {
-    match value.kind() {
-        ValueKind::Undefined => String::new(),
-        ValueKind::String => value.to_string(),
-        ValueKind::None | ValueKind::Bool | ValueKind::Number | ValueKind::Seq | ValueKind::Map => {
-            match serde_json::to_value(value) {
-                Ok(json) => python::str(&json),
-                Err(_) => value.to_string(),
-            }
-        }
-        _ => value.to_string(),
-    }
 }
 
 /// `json.dumps(value, ensure_ascii=False, indent=None, separators=None, sort_keys=False)`.
@@ -119,14 +107,13 @@ fn to_json(value: Value, positional: Rest<Value>, kwargs: Kwargs) -> Result<Stri
         sort_keys: on(3)?,
     };
     kwargs.assert_all_used()?;
-    let json: Json = serde_json::to_value(&value)
+    let plain: Json = serde_json::to_value(&value)
         .map_err(|e| invalid("the value is not JSON serializable").with_source(e))?;
-    Ok(dumps.write(&json))
+    Ok(dumps.write(&plain))
 }
 
 fn raise_exception(message: Value) -> Result<Value, Error> {
-    let message = text(&message);
-    Err(invalid("raised by the template").with_source(Raised(message)))
+    Err(invalid("raised by the template").with_source(Raised(message.to_string())))
 }
 
 fn strftime_now(format: &str) -> Result<String, Error> {

@@ -1,12 +1,12 @@
 //! Chats as the text that a model was trained on.
 //!
 //! A template in the model's folder, in the Jinja language, writes the messages down; it is run as
-//! transformers runs it (`utils/chat_template_utils.py`): blocks are trimmed, values are written as Python
-//! writes them, `tojson` is `json.dumps`, `{% generation %}` marks nothing.
+//! transformers runs it (`utils/chat_template_utils.py`): blocks are trimmed, `tojson` is
+//! `json.dumps`, `{% generation %}` marks nothing.
 
 mod environment;
 mod error;
-mod python;
+mod json;
 mod templates;
 
 use std::error::Error as _;

@@ -62,6 +62,17 @@ impl ChatTemplates {
         Ok(Self { sources })
     }
 
+    /// The files that hold the templates, with their text.
+    pub fn files(&self) -> impl Iterator<Item = (String, &str)> {
+        self.sources.iter().map(|(name, source)| {
+            let file = match name == DEFAULT {
+                true => FILE.to_string(),
+                false => format!("{FOLDER}/{name}.jinja"),
+            };
+            (file, source.as_str())
+        })
+    }
+
     /// The names of all templates, sorted.
     pub fn names(&self) -> Vec<String> {
         self.sources.keys().cloned().collect()

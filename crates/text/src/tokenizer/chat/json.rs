@@ -1,4 +1,4 @@
-//! Values written as Python writes them: `str`, `repr` and `json.dumps`.
+//! JSON as Python's `json.dumps` writes it.
 
 use serde_json::{Number, Value};
 
@@ -102,55 +102,6 @@ impl Dumps {
     }
 }
 
-/// `str(value)`.
-pub(super) fn str(value: &Value) -> String {
-    match value {
-        Value::String(s) => s.clone(),
-        other => repr(other),
-    }
-}
-
-fn repr(value: &Value) -> String {
-    let join = |items: Vec<String>| items.join(", ");
-    match value {
-        Value::Null => "None".to_string(),
-        Value::Bool(b) => if *b { "True" } else { "False" }.to_string(),
-        Value::Number(n) => number(n),
-        Value::String(s) => quoted(s),
-        Value::Array(items) => format!("[{}]", join(items.iter().map(repr).collect())),
-        Value::Object(table) => {
-            let entry = |(key, value): (&String, &Value)| format!("{}: {}", quoted(key), repr(value));
-            format!("{{{}}}", join(table.iter().map(entry).collect()))
-        }
-    }
-}
-
-/// A string literal: in single quotes, unless only they occur in the text.
-fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') {
-        '"'
-    } else {
-        '\''
-    };
-    let mut out = String::from(quote);
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c == quote => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if c.is_control() && (c as u32) < 0x100 => out.push_str(&format!("\\x{:02x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push(quote);
-    out
-}
-
 fn number(n: &Number) -> String {
     match n.as_f64() {
         Some(x) if n.is_f64() => float(x),
@@ -208,10 +159,6 @@ mod tests {
         assert_eq!(
             pretty.write(&json!({"b": [1], "a": "ü😀", "c": []})),
             "{\n  \"a\": \"\\u00fc\\ud83d\\ude00\",\n  \"b\": [\n    1\n  ],\n  \"c\": []\n}"
-        );
-        assert_eq!(
-            str(&json!({"a": [true, null, "it's", "x"]})),
-            r#"{'a': [True, None, "it's", 'x']}"#
         );
     }
 }
