@@ -64,7 +64,7 @@ fn step<'o>(
         }
     }
     if writer.is_bare() {
-        return Ok(Writer::likeliest(logits));
+        return Ok(writer.likeliest(logits));
     }
     let vocabulary = writer.load(logits);
     let mut buffer = std::mem::take(&mut writer.buffer);

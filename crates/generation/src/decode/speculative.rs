@@ -69,7 +69,7 @@ fn check<'o>(
     logits: &Tensor,
 ) -> Result<(), Error> {
     let likeliest = if writer.is_bare() {
-        Writer::likeliest(logits)
+        writer.likeliest(logits)
     } else {
         Vec::new()
     };
@@ -144,7 +144,11 @@ fn draft(session: &mut dyn Session, fed: &mut Vec<i64>, ids: &[i64], most: usize
     let mut next = ids[same..].to_vec();
     loop {
         let input = Tensor::from_slice(&next).unsqueeze(0).to_device(session.device());
-        let token = Writer::likeliest(&session.feed(&input, 1))[0];
+        let token = session
+            .feed(&input, 1)
+            .i((0, -1))
+            .argmax(-1, false)
+            .int64_value(&[]);
         fed.append(&mut next);
         guesses.push(token);
         if guesses.len() == most {

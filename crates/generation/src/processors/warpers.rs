@@ -74,29 +74,41 @@ impl TopP {
 
 impl LogitsProcessor for TopP {
     fn process(&mut self, _row: &Row<'_>, scores: &mut [f32]) {
-        let total = log_sum_exp(scores);
-        self.order.clear();
-        let allowed = scores.iter().copied().zip(0..).filter(|&(score, _)| score > NO);
-        self.order
-            .extend(allowed.map(|(score, i)| ((score - total).exp(), i)));
         // Of equals the later one counts as the likelier, as in a stable sort that rises.
         let rising = |a: &(f32, usize), b: &(f32, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        let limit = 1. - self.mass;
+        let total = log_sum_exp(scores);
+        // Tokens so unlikely that all together they are below the limit go at once, if enough are left.
+        let floor = total + (limit / scores.len() as f32).ln();
+        let likely = scores.iter().filter(|&&score| score > floor).count();
+        let floor = if likely >= self.keep { floor } else { NO };
+        self.order.clear();
+        let mut mass = 0f64;
+        for (score, i) in scores.iter_mut().zip(0..) {
+            if *score > floor {
+                let p = (*score - total).exp();
+                mass += f64::from(p);
+                self.order.push((p, i));
+            } else {
+                *score = NO;
+            }
+        }
+        let gone = if floor > NO { (1. - mass).max(0.) } else { 0. };
 
         // The tail that goes is long and the head short: sort only as much of the head as is needed.
-        let limit = 1. - self.mass;
         let len = self.order.len();
         let mut head = (4 * self.keep).max(64);
         let mut below = loop {
             if head >= len {
                 head = len;
-                break 0f64;
+                break gone;
             }
             self.order.select_nth_unstable_by(len - head, rising);
             let tail: f64 = self.order[..len - head].iter().map(|&(p, _)| f64::from(p)).sum();
-            if tail as f32 <= limit {
-                break tail;
+            if (gone + tail) as f32 <= limit {
+                break gone + tail;
             }
-            head *= 4;
+            head *= 8;
         };
         let (tail, head) = self.order.split_at_mut(len - head);
         for &mut (_, i) in tail {
