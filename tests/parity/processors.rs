@@ -29,7 +29,11 @@ pub fn run(case: &Case, check: &Check) -> Result<Map<String, Value>> {
         }
         all.push(Tensor::from_slice(&scores));
     }
-    let field = if wants_probabilities { "probabilities" } else { "scores" };
+    let field = if wants_probabilities {
+        "probabilities"
+    } else {
+        "scores"
+    };
     let mut result = Map::new();
     result.insert(field.to_string(), of_tensor(&Tensor::stack(&all, 0)));
     Ok(result)
@@ -38,7 +42,10 @@ pub fn run(case: &Case, check: &Check) -> Result<Map<String, Value>> {
 /// One processor by its class's name, or those of sampling together.
 fn processors(check: &Check) -> Result<Vec<Box<dyn LogitsProcessor>>> {
     let number = |name: &str| -> Result<f64> {
-        check.param(name).and_then(Value::as_f64).with_context(|| format!("no `{name}`"))
+        check
+            .param(name)
+            .and_then(Value::as_f64)
+            .with_context(|| format!("no `{name}`"))
     };
     let count = |name: &str| number(name).map(|n| n as usize);
     let keep = count("min_tokens_to_keep").unwrap_or(1);
@@ -76,9 +83,10 @@ fn processors(check: &Check) -> Result<Vec<Box<dyn LogitsProcessor>>> {
             Box::new(ForcedEos::new(count("max_length")?, list("eos_token_id")))
         }
         "SuppressTokensLogitsProcessor" => Box::new(Suppress::new(list("suppress_tokens"))),
-        "SuppressTokensAtBeginLogitsProcessor" => {
-            Box::new(SuppressAtBegin::new(list("begin_suppress_tokens"), count("begin_index")?))
-        }
+        "SuppressTokensAtBeginLogitsProcessor" => Box::new(SuppressAtBegin::new(
+            list("begin_suppress_tokens"),
+            count("begin_index")?,
+        )),
         "SequenceBiasLogitsProcessor" => {
             let bias = check.param("sequence_bias").context("no `sequence_bias`")?;
             Box::new(SequenceBias::new(serde_json::from_value(bias.clone())?))

@@ -96,6 +96,10 @@ impl KvCache {
     /// # Panics
     /// If a sliding cache has already forgotten tokens that would now be in its window.
     pub fn truncate(&mut self, len: i64) {
+        if len == 0 {
+            (self.first, self.len) = (0, 0);
+            return;
+        }
         let keep = len - self.first;
         let window = self.window.map_or(0, |w| w - Self::SLACK);
         assert!(

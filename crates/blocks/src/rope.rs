@@ -170,6 +170,19 @@ impl Rope {
         })
     }
 
+    /// Whether sequences may be longer than the configuration says: the frequencies follow the length.
+    pub fn is_unbounded(&self) -> bool {
+        matches!(self.frequencies, Frequencies::Dynamic { .. })
+    }
+
+    /// The length beyond which other frequencies hold, for earlier tokens too.
+    pub fn switches_at(&self) -> Option<i64> {
+        match self.frequencies {
+            Frequencies::Long { trained, .. } => Some(trained as i64),
+            _ => None,
+        }
+    }
+
     /// Cosines and sines for tokens at `positions`, `[rows, tokens]`, in a sequence of `len` positions.
     pub fn at(&self, positions: &Tensor, len: i64, kind: Kind) -> Rotation {
         let frequencies = match &self.frequencies {

@@ -12,6 +12,15 @@ pub enum Error {
     /// The weights do not fit the configuration.
     #[error(transparent)]
     Params(#[from] ParamsError),
+    /// The tokenizer cannot be read, or refuses a text.
+    #[error(transparent)]
+    Tokenizer(#[from] crate::tokenizer::TokenizerError),
+    /// The chat template is missing or refuses the messages.
+    #[error(transparent)]
+    Chat(#[from] crate::tokenizer::ChatError),
+    /// Nothing could be generated.
+    #[error(transparent)]
+    Generation(#[from] sensorium_generation::Error),
     /// The configuration has no `model_type`.
     #[error("{model}: config.json names no `model_type`")]
     NoModelType {

@@ -4,6 +4,8 @@
 
 pub mod causal;
 mod error;
+mod generator;
 pub mod tokenizer;
 
 pub use error::{ConfigProblem, Error};
+pub use generator::{Completion, GenerateOptions, TextGenerator};

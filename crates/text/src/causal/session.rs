@@ -1,6 +1,6 @@
 //! A language model in the middle of writing.
 
-use sensorium_blocks::{KvCache, Mask};
+use sensorium_blocks::{KvCache, Mask, Rope};
 use sensorium_generation::Session;
 use tch::{Kind, Tensor};
 
@@ -14,6 +14,8 @@ pub(super) struct CausalSession<'a> {
     starts: Vec<i64>,
     len: i64,
     hidden: Option<Tensor>,
+    /// All ids fed, `[rows, tokens]`, kept where a longer sequence changes what was cached.
+    ids: Option<Tensor>,
 }
 
 impl<'a> CausalSession<'a> {
@@ -24,7 +26,26 @@ impl<'a> CausalSession<'a> {
             starts,
             len: 0,
             hidden: None,
+            ids: None,
         }
+    }
+
+    /// Where the rotary frequencies change at a length, the cache is of no more use behind it: forgets it
+    /// and returns all tokens, to be fed again.
+    fn begin_again(&mut self, ids: &Tensor) -> Option<Tensor> {
+        let switch = self.stack.ropes.iter().find_map(Rope::switches_at)?;
+        let all = match self.ids.take() {
+            Some(before) => Tensor::cat(&[&before, ids], 1),
+            None => ids.copy(),
+        };
+        let crosses = (1..=switch).contains(&self.len) && all.size()[1] > switch;
+        self.ids = Some(all.shallow_clone());
+        if !crosses {
+            return None;
+        }
+        self.caches.iter_mut().for_each(|cache| cache.truncate(0));
+        self.len = 0;
+        Some(all)
     }
 
     /// Positions count from each row's first token that is not padding, `[rows or 1, tokens]`.
@@ -49,11 +70,14 @@ impl Session for CausalSession<'_> {
     }
 
     fn limit(&self) -> Option<i64> {
-        Some(self.stack.max_positions)
+        let unbounded = self.stack.ropes.iter().any(Rope::is_unbounded);
+        (!unbounded).then_some(self.stack.max_positions)
     }
 
     fn feed(&mut self, ids: &Tensor, last: i64) -> Tensor {
         tch::no_grad(|| {
+            let again = self.begin_again(ids);
+            let ids = again.as_ref().unwrap_or(ids);
             let count = ids.size()[1];
             let positions = self.positions(count, ids.device());
             let tokens = Tokens {
@@ -87,6 +111,10 @@ impl Session for CausalSession<'_> {
         for cache in &mut self.caches {
             cache.select(rows);
         }
+        if let Some(ids) = &self.ids {
+            let index = Tensor::from_slice(rows).to_device(ids.device());
+            self.ids = Some(ids.index_select(0, &index));
+        }
         self.starts = rows.iter().map(|&row| self.starts[row as usize]).collect();
         self.hidden = None;
     }
@@ -96,6 +124,9 @@ impl Session for CausalSession<'_> {
             cache.truncate(len);
         }
         self.len = self.len.min(len);
+        if let Some(ids) = &self.ids {
+            self.ids = Some(ids.narrow(1, 0, self.len));
+        }
         self.hidden = None;
     }
 }
