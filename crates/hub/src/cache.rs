@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use hf_hub::{Cache, CacheRepo, Repo};
 
-use crate::model::{CONFIG, INDEX, WEIGHTS};
-use crate::safetensors::shard_files;
+use crate::model::{CONFIG, INDEX, TORCH, TORCH_INDEX, WEIGHTS};
+use crate::shards::shard_files;
 use crate::{Error, Result};
 
 /// A hub model in the cache.
@@ -47,7 +47,9 @@ fn has_weights(folder: &Path) -> bool {
     let all_shards = |index: Vec<u8>| {
         shard_files(INDEX, &index).is_ok_and(|files| files.iter().all(|file| folder.join(file).is_file()))
     };
-    folder.join(WEIGHTS).is_file() || fs::read(folder.join(INDEX)).is_ok_and(all_shards)
+    let whole = |file| folder.join(file).is_file();
+    let sharded = |index| fs::read(folder.join(index)).is_ok_and(all_shards);
+    whole(WEIGHTS) || sharded(INDEX) || whole(TORCH) || sharded(TORCH_INDEX)
 }
 
 /// Every complete model in the cache, by id.

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use tch::{Kind, TchError};
 
+use crate::torch::TorchProblem;
+
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -51,6 +53,14 @@ pub enum Error {
         /// What is wrong with it.
         problem: SafetensorsProblem,
     },
+    /// A file that should be PyTorch weights is not, or is damaged.
+    #[error("{file} is not a usable PyTorch checkpoint: {problem}")]
+    Torch {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: TorchProblem,
+    },
     /// A tensor cannot be stored as safetensors.
     #[error("cannot save tensor `{tensor}` to {}: {problem}", path.display())]
     SaveTensor {
@@ -87,7 +97,10 @@ pub enum Error {
         file: String,
     },
     /// A model has weights, but in no format that can be read.
-    #[error("model {model} has no model.safetensors{}", instead(found))]
+    #[error(
+        "model {model} has no model.safetensors or pytorch_model.bin{}",
+        instead(found)
+    )]
     NoWeights {
         /// The model and where it is.
         model: String,

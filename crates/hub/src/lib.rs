@@ -1,8 +1,8 @@
 //! From a name to files: model folders, shipped models, the cache, the Hugging Face hub, data sets.
 //!
 //! [`Hub::resolve`] turns what a user wrote (`./my-model`, `mnist-cnn`, `acme/tiny`) into a
-//! [`Model`], whose `config.json` and weights can then be read. Weights are safetensors, mapped
-//! into memory. [`datasets`] does the same for training data.
+//! [`Model`], whose `config.json` and weights can then be read. Weights are safetensors or what
+//! PyTorch saves, mapped into memory. [`datasets`] does the same for training data.
 //!
 //! **Invariant:** no tensor maths here, nothing is printed, and no network is used when the files
 //! are on this machine.
@@ -27,11 +27,15 @@ pub mod paths;
 mod progress;
 mod pull;
 mod safetensors;
+mod shards;
 pub mod shipped;
+mod torch;
 
 pub use cache::CachedModel;
 pub use error::{Error, Result, SafetensorsProblem, SaveProblem, near_names};
 pub use hub::{Hub, HubOptions};
 pub use model::{Location, Model};
 pub use progress::{NoProgress, Progress};
-pub use safetensors::{SafetensorsFile, ShardedSafetensors, save_safetensors};
+pub use safetensors::{SafetensorsFile, save_safetensors};
+pub use shards::{Sharded, ShardedSafetensors, ShardedTorch};
+pub use torch::{TorchFile, TorchProblem};

@@ -10,13 +10,18 @@ use sensorium_blocks::TensorSource;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::safetensors::{SafetensorsFile, ShardedSafetensors};
+use crate::safetensors::SafetensorsFile;
+use crate::shards::{ShardedSafetensors, ShardedTorch};
 use crate::shipped::ShippedModel;
+use crate::torch::TorchFile;
 use crate::{Error, Result};
 
 pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const WEIGHTS: &str = "model.safetensors";
 pub(crate) const INDEX: &str = "model.safetensors.index.json";
+
+pub(crate) const TORCH: &str = "pytorch_model.bin";
+pub(crate) const TORCH_INDEX: &str = "pytorch_model.bin.index.json";
 
 /// No configuration is larger: a guard against reading something else into memory.
 const MAX_CONFIG: u64 = 16 << 20;
@@ -158,7 +163,8 @@ impl Model {
         })
     }
 
-    /// The weights: `model.safetensors`, or the shards of `model.safetensors.index.json`.
+    /// The weights: `model.safetensors`, or the shards of `model.safetensors.index.json`; else
+    /// `pytorch_model.bin`, or the shards of `pytorch_model.bin.index.json`.
     ///
     /// # Errors
     /// If there are none, or they are damaged.
@@ -175,6 +181,12 @@ impl Model {
         }
         if let Some(path) = self.path(INDEX) {
             return Ok(Arc::new(ShardedSafetensors::open(&path)?));
+        }
+        if let Some(path) = self.path(TORCH) {
+            return Ok(Arc::new(TorchFile::open(&path)?));
+        }
+        if let Some(path) = self.path(TORCH_INDEX) {
+            return Ok(Arc::new(ShardedTorch::open(&path)?));
         }
         let found = self
             .files()?
@@ -213,7 +225,7 @@ impl fmt::Display for Model {
     }
 }
 
-/// Whether `file` is the name of weights that are not safetensors.
+/// Whether `file` is the name of weights in a format that is not read, or not under this name.
 pub(crate) fn is_other_weights(file: &str) -> bool {
     [
         ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf",

@@ -12,8 +12,8 @@ use hf_hub::api::sync::{Api, ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, Repo, RepoType};
 
 use crate::fetch::{self, Download, Mismatch};
-use crate::model::{CONFIG, INDEX, WEIGHTS, is_other_weights, stays_inside};
-use crate::safetensors::shard_files;
+use crate::model::{CONFIG, INDEX, TORCH, TORCH_INDEX, WEIGHTS, is_other_weights, stays_inside};
+use crate::shards::shard_files;
 use crate::{Error, Progress, Result, cache};
 
 /// A hub and the cache that its models go to.
@@ -83,7 +83,11 @@ impl Snapshot<'_> {
                 file: CONFIG.to_string(),
             });
         }
-        if !has(WEIGHTS) && !has(INDEX) {
+        // In the order in which `Model::weights` looks for them.
+        let weights = [WEIGHTS, INDEX, TORCH, TORCH_INDEX]
+            .into_iter()
+            .find(|file| has(file));
+        let Some(weights) = weights else {
             let found = files
                 .iter()
                 .filter(|f| is_other_weights(f))
@@ -93,14 +97,15 @@ impl Snapshot<'_> {
                 model: format!("{}/{}", self.remote.endpoint, self.id),
                 found,
             });
-        }
+        };
         for file in files.iter().filter(|f| is_small_text(f)) {
             self.take_file(file, progress)?;
         }
-        if has(WEIGHTS) {
-            return self.take_file(WEIGHTS, progress);
+        self.take_file(weights, progress)?;
+        if [WEIGHTS, TORCH].contains(&weights) {
+            return Ok(());
         }
-        let index = self.folder.join(INDEX);
+        let index = self.folder.join(weights);
         let bytes = fs::read(&index).map_err(Error::read(&index))?;
         let shards = shard_files(&index.display().to_string(), &bytes)?;
         shards
@@ -141,7 +146,9 @@ fn is_small_text(file: &str) -> bool {
         .extension()
         .and_then(|e| e.to_str())
         .unwrap_or_default();
-    stays_inside(file) && !file.contains('/') && matches!(ending, "json" | "txt" | "model" | "jinja" | "md")
+    stays_inside(file)
+        && !file.contains('/')
+        && matches!(ending, "json" | "txt" | "model" | "spm" | "jinja" | "md")
 }
 
 /// Compares a file with what the hub says of it. The etag of a large file (LFS) is its SHA-256;

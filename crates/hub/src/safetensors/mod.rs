@@ -4,15 +4,12 @@
 //! of each tensor, and the tensors' bytes, little-endian and row by row.
 
 mod read;
-mod shards;
 mod write;
 
 use safetensors::Dtype;
 use tch::Kind;
 
 pub use read::SafetensorsFile;
-pub use shards::ShardedSafetensors;
-pub(crate) use shards::shard_files;
 pub use write::save_safetensors;
 
 /// The longest header that the reference implementation reads.

@@ -7,6 +7,7 @@ mod models;
 mod pull;
 mod refusals;
 mod server;
+mod torch;
 
 use std::error::Error;
 use std::fs;

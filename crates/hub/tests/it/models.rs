@@ -136,11 +136,14 @@ fn weights_may_be_in_shards() {
 #[test]
 fn other_weights_are_named() {
     let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("pytorch_model.bin"), "x").unwrap();
+    fs::write(dir.path().join("tf_model.h5"), "x").unwrap();
     let error = Model::in_folder("m", dir.path()).weights().err().unwrap();
     says(
         &error,
-        &["no model.safetensors", "pytorch_model.bin must be converted"],
+        &[
+            "no model.safetensors or pytorch_model.bin",
+            "tf_model.h5 must be converted",
+        ],
     );
 }
 

@@ -45,11 +45,14 @@ fn what_the_hub_refuses_is_said() {
     f.server.model(
         "acme/torch",
         COMMIT,
-        &[("config.json", b"{}"), ("pytorch_model.bin", b"x")],
+        &[("config.json", b"{}"), ("tf_model.h5", b"x")],
     );
     says(
         &hub.resolve("acme/torch").unwrap_err(),
-        &["no model.safetensors", "pytorch_model.bin must be converted"],
+        &[
+            "no model.safetensors or pytorch_model.bin",
+            "tf_model.h5 must be converted",
+        ],
     );
     f.server.model("acme/text", COMMIT, &[("README.md", b"x")]);
     says(

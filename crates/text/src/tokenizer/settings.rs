@@ -232,7 +232,7 @@ fn max_length(config: &Map<String, Value>) -> Option<usize> {
         .get("model_max_length")
         .or_else(|| config.get("max_len"))?
         .as_f64()?;
-    (length >= 1. && length < NO_LIMIT).then_some(length as usize)
+    (1. ..NO_LIMIT).contains(&length).then_some(length as usize)
 }
 
 fn side(config: &Map<String, Value>, name: &str) -> Result<Option<Side>, String> {

@@ -7,17 +7,24 @@ use sensorium_blocks::TensorSource;
 use serde::Deserialize;
 use tch::Tensor;
 
-use super::SafetensorsFile;
+use crate::safetensors::SafetensorsFile;
+use crate::torch::TorchFile;
 use crate::{Error, Result};
 
-/// A sharded checkpoint: `model.safetensors.index.json` and the files it names.
+/// A sharded checkpoint: an index and the files of type `F` that it names.
 #[derive(Debug)]
-pub struct ShardedSafetensors {
+pub struct Sharded<F> {
     origin: String,
-    shards: Vec<SafetensorsFile>,
+    shards: Vec<F>,
     /// tensor name -> its place in `shards`
     place: BTreeMap<String, usize>,
 }
+
+/// `model.safetensors.index.json` and the files it names.
+pub type ShardedSafetensors = Sharded<SafetensorsFile>;
+
+/// `pytorch_model.bin.index.json` and the files it names.
+pub type ShardedTorch = Sharded<TorchFile>;
 
 /// The part of the index that matters here.
 #[derive(Deserialize)]
@@ -26,20 +33,37 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-impl ShardedSafetensors {
+impl Sharded<SafetensorsFile> {
     /// Opens every shard that the index at `path` names, in the folder of the index.
     ///
     /// # Errors
     /// If the index is not valid, names a file that is not there, or a tensor that is not in its
     /// file; or if a shard is damaged.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, SafetensorsFile::open)
+    }
+}
+
+impl Sharded<TorchFile> {
+    /// Opens every shard that the index at `path` names, in the folder of the index.
+    ///
+    /// # Errors
+    /// If the index is not valid, names a file that is not there, or a tensor that is not in its
+    /// file; or if a shard is damaged.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_with(path, TorchFile::open)
+    }
+}
+
+impl<F: TensorSource> Sharded<F> {
+    fn open_with(path: &Path, open: impl Fn(&Path) -> Result<F>) -> Result<Self> {
         let origin = path.display().to_string();
         let bytes = std::fs::read(path).map_err(Error::read(path))?;
         let files = shard_files(&origin, &bytes)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let shards = files
             .iter()
-            .map(|file| SafetensorsFile::open(&folder.join(file)))
+            .map(|file| open(&folder.join(file)))
             .collect::<Result<Vec<_>>>()?;
         let mut place = BTreeMap::new();
         for (tensor, file) in parse(&origin, &bytes)?.weight_map {
@@ -61,7 +85,7 @@ impl ShardedSafetensors {
     }
 }
 
-impl TensorSource for ShardedSafetensors {
+impl<F: TensorSource> TensorSource for Sharded<F> {
     fn names(&self) -> Vec<&str> {
         self.place.keys().map(String::as_str).collect()
     }
