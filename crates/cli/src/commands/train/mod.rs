@@ -1,0 +1,29 @@
+//! `sensorium train`: from data to a model folder.
+
+mod display;
+mod mnist;
+mod options;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use sensorium::train::recipes::mnist::DataName;
+
+use crate::context::Context;
+
+/// What to train on.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Handwritten digits
+    Mnist(mnist::Args),
+    /// Pictures of clothes, 28×28 like MNIST
+    FashionMnist(mnist::Args),
+}
+
+/// Runs the command.
+pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
+    match command {
+        Command::Mnist(args) => mnist::run(DataName::Mnist, args, context),
+        Command::FashionMnist(args) => mnist::run(DataName::FashionMnist, args, context),
+    }
+}

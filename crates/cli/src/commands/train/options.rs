@@ -1,0 +1,150 @@
+//! The flags that all trainings have.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use sensorium::train::{Optimizer, Schedule, TrainerConfig};
+
+/// Where the run goes, and how it learns. What is not given comes from the recipe.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Folder for the model and the run's records
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Go on with the run in the output folder
+    #[arg(long)]
+    pub resume: bool,
+    /// Seconds between checkpoints within an epoch
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    save_every: u32,
+    /// Peak learning rate
+    #[arg(long, value_name = "RATE", value_parser = positive)]
+    lr: Option<f64>,
+    /// Course of the learning rate
+    #[arg(long, value_enum)]
+    schedule: Option<ScheduleName>,
+    /// Share of the run in which the learning rate rises
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    warmup: Option<f64>,
+    /// The optimiser
+    #[arg(long, value_enum)]
+    optimizer: Option<OptimizerName>,
+    /// Largest norm of the gradients
+    #[arg(long, value_name = "NORM", value_parser = positive)]
+    clip_norm: Option<f64>,
+    /// Decay of the weights' moving average
+    #[arg(long, value_name = "DECAY", value_parser = share)]
+    ema: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ScheduleName {
+    Constant,
+    Step,
+    Cosine,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OptimizerName {
+    Sgd,
+    Adam,
+    Adamw,
+    Adagrad,
+}
+
+impl RunArgs {
+    /// The output folder, made if it is not there.
+    pub fn out(&self) -> Result<&Path> {
+        std::fs::create_dir_all(&self.out)
+            .with_context(|| format!("cannot make the output folder {}", self.out.display()))?;
+        Ok(&self.out)
+    }
+
+    /// Time between checkpoints.
+    pub fn save_every(&self) -> Duration {
+        Duration::from_secs(self.save_every.into())
+    }
+
+    /// Replaces what was given.
+    pub fn apply(&self, trainer: &mut TrainerConfig) {
+        set(&mut trainer.learning_rate.peak, self.lr);
+        set(&mut trainer.learning_rate.warmup, self.warmup);
+        set(&mut trainer.learning_rate.schedule, self.schedule.map(schedule));
+        set(&mut trainer.optimizer, self.optimizer.map(optimizer));
+        trainer.clip_norm = self.clip_norm.or(trainer.clip_norm);
+        trainer.ema_decay = self.ema.or(trainer.ema_decay);
+    }
+}
+
+/// Replaces `slot` if there is a value.
+pub fn set<T>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}
+
+/// A flag that the first Ctrl-C sets: the run ends its step and saves. The second one ends the program.
+pub fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })?;
+    Ok(stop)
+}
+
+/// Says how a run that was stopped goes on.
+pub fn stopped(epochs: usize, out: &Path) -> ExitCode {
+    eprintln!(
+        "stopped after {epochs} whole epochs; all is saved in {}: the same command with --resume goes on",
+        out.display()
+    );
+    ExitCode::from(130)
+}
+
+/// A number above 0.
+pub fn positive(text: &str) -> Result<f64, String> {
+    number_where(text, |x| x > 0.0, "a number above 0")
+}
+
+/// A number from 0 to 5.
+pub fn factor(text: &str) -> Result<f64, String> {
+    number_where(text, |x| (0.0..=5.0).contains(&x), "a number from 0 to 5")
+}
+
+/// A number from 0 to below 1.
+pub fn share(text: &str) -> Result<f64, String> {
+    number_where(text, |x| (0.0..1.0).contains(&x), "a number from 0 to below 1")
+}
+
+fn number_where(text: &str, good: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|x| x.is_finite() && good(*x));
+    number.ok_or_else(|| format!("expected {expected}"))
+}
+
+fn schedule(name: ScheduleName) -> Schedule {
+    match name {
+        ScheduleName::Constant => Schedule::Constant,
+        ScheduleName::Step => Schedule::Step {
+            every: 0.3,
+            factor: 0.1,
+        },
+        ScheduleName::Cosine => Schedule::Cosine,
+    }
+}
+
+fn optimizer(name: OptimizerName) -> Optimizer {
+    match name {
+        OptimizerName::Sgd => Optimizer::SGD,
+        OptimizerName::Adam => Optimizer::ADAM,
+        OptimizerName::Adamw => Optimizer::ADAMW,
+        OptimizerName::Adagrad => Optimizer::ADAGRAD,
+    }
+}
