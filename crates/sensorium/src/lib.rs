@@ -43,7 +43,12 @@ pub use route::{ModelHint, Route, RouteError, RouteRequest};
 pub use task::{BoxError, Build, BuildOptions, BuildRequest, Task};
 pub use tasks::TASKS;
 
+pub use sensorium_blocks as blocks;
+#[cfg(feature = "text")]
+pub use sensorium_generation as generation;
 pub use sensorium_hub as hub;
+#[cfg(feature = "text")]
+pub use sensorium_text as text;
 #[cfg(feature = "train")]
 pub use sensorium_train as train;
 #[cfg(feature = "vision")]

@@ -1,6 +1,7 @@
 //! `sensorium train`: from data to a model folder.
 
 mod display;
+mod lm;
 mod mnist;
 mod options;
 
@@ -18,6 +19,8 @@ pub enum Command {
     Mnist(mnist::Args),
     /// Pictures of clothes, 28×28 like MNIST
     FashionMnist(mnist::Args),
+    /// A language model, from scratch or from a checkpoint
+    Lm(Box<lm::Args>),
 }
 
 /// Runs the command.
@@ -25,5 +28,6 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
     match command {
         Command::Mnist(args) => mnist::run(DataName::Mnist, args, context),
         Command::FashionMnist(args) => mnist::run(DataName::FashionMnist, args, context),
+        Command::Lm(args) => lm::run(args, context),
     }
 }
