@@ -10,6 +10,7 @@ use sensorium_blocks::TensorSource;
 use sensorium_kernels::MappedFile;
 use tch::{Kind, Tensor};
 
+use super::nodes::Pickle;
 use super::{TorchProblem, legacy, pickle, state, zip};
 use crate::{Error, Result};
 
@@ -133,7 +134,7 @@ fn parse(bytes: &[u8]) -> Result<BTreeMap<String, Entry>, TorchProblem> {
 }
 
 /// The pickle of an archive, and where each storage's numbers are.
-fn archive(bytes: &[u8]) -> Result<(pickle::Pickle, BTreeMap<String, Range<usize>>), TorchProblem> {
+fn archive(bytes: &[u8]) -> Result<(Pickle, BTreeMap<String, Range<usize>>), TorchProblem> {
     let parts = zip::parts(bytes).map_err(|problem| match problem {
         TorchProblem::Compressed { part } if part.contains("/code/") => TorchProblem::TorchScript,
         problem => problem,

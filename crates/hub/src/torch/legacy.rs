@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::TorchProblem;
-use super::pickle::{self, Pickle, Value};
+use super::nodes::{Pickle, Value};
+use super::pickle;
 use super::state;
 
 /// The first pickle: a number of ten bytes.

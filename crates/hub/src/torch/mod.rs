@@ -10,6 +10,7 @@
 
 mod file;
 mod legacy;
+mod nodes;
 mod pickle;
 mod problem;
 mod state;

@@ -3,7 +3,7 @@
 use tch::Kind;
 
 use super::TorchProblem;
-use super::pickle::{Node, Pickle, Value};
+use super::nodes::{Node, Pickle, Value};
 
 /// A tensor's place in a storage; sizes and offsets in elements.
 #[derive(Debug, Clone)]

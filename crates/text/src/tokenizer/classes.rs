@@ -14,6 +14,16 @@ pub(super) enum Build {
     Roberta,
     /// WordPiece, `[CLS] text [SEP]`.
     Bert,
+    /// SentencePiece, `text </s>`, and `<extra_id_0>` and more.
+    T5,
+    /// SentencePiece, `text </s>`.
+    Plain,
+    /// SentencePiece with ids of its own, `text </s>`.
+    Marian,
+    /// SentencePiece with ids of its own, `__en__ text </s>`.
+    M2m100,
+    /// SentencePiece by pairs, nothing around the text unless asked for.
+    Llama,
     /// Needs `tokenizer.json`.
     No,
 }
@@ -186,31 +196,31 @@ static CLASSES: &[Class] = &[
     class(
         "M2M100Tokenizer",
         &["m2m_100"],
-        Build::No,
+        Build::M2m100,
         ["<s>", "</s>", "<unk>", "</s>", "<pad>", "", ""],
     ),
     class(
         "MarianTokenizer",
         &["marian"],
-        Build::No,
+        Build::Marian,
         ["", "</s>", "<unk>", "", "<pad>", "", ""],
     ),
     class(
         "SpeechT5Tokenizer",
         &["speecht5"],
-        Build::No,
+        Build::Plain,
         ["<s>", "</s>", "<unk>", "", "<pad>", "", ""],
     ),
     class(
         "T5Tokenizer",
         &["t5", "mt5", "switch_transformers", "musicgen"],
-        Build::No,
+        Build::T5,
         ["", "</s>", "<unk>", "", "<pad>", "", ""],
     ),
     padded_left(class(
         "LlamaTokenizer",
         &["llama", "code_llama", "idefics", "idefics2"],
-        Build::No,
+        Build::Llama,
         ["<s>", "</s>", "<unk>", "", "", "", ""],
     )),
     padded_left(class(

@@ -10,13 +10,14 @@ use tokenizers::{AddedToken, PostProcessorWrapper, Tokenizer as Backend};
 
 use super::TokenizerError;
 use super::classes::{Build, Class};
+use super::sentencepiece;
 use super::settings::{Settings, Sources};
 
 pub(super) const TOKENIZER: &str = "tokenizer.json";
 pub(super) const CONFIG: &str = "tokenizer_config.json";
 const SPECIAL: &str = "special_tokens_map.json";
 const ADDED: &str = "added_tokens.json";
-const VOCAB: &str = "vocab.json";
+pub(super) const VOCAB: &str = "vocab.json";
 const MERGES: &str = "merges.txt";
 const WORDS: &str = "vocab.txt";
 
@@ -104,11 +105,15 @@ fn from_vocabulary(
         let json = word_piece_json(words, settings);
         return Ok((parse(model, WORDS, json.to_string().as_bytes())?, WORDS));
     }
+    if let Some(converted) = sentencepiece::convert(model, class.build, settings)? {
+        let json = converted.tokenizer.to_string();
+        return Ok((parse(model, converted.file, json.as_bytes())?, converted.file));
+    }
     let mut found = model.files()?;
     found.retain(|f| [".spm", ".model"].iter().any(|ext| f.ends_with(ext)) || f == VOCAB);
     Err(TokenizerError::Missing {
         model: model.to_string(),
-        looked: "tokenizer.json, vocab.json with merges.txt, vocab.txt",
+        looked: "tokenizer.json, vocab.json with merges.txt, vocab.txt, a SentencePiece model of a known class",
         found,
     })
 }
@@ -171,7 +176,7 @@ fn word_piece_json(words: &str, settings: &Settings) -> Value {
     })
 }
 
-fn flag(settings: &Settings, name: &str) -> Option<bool> {
+pub(super) fn flag(settings: &Settings, name: &str) -> Option<bool> {
     settings.config.get(name)?.as_bool()
 }
 
@@ -218,7 +223,14 @@ fn surround(backend: &mut Backend, settings: &Settings, build: Build) -> Result<
             "trim_offsets": flag(settings, "trim_offsets").unwrap_or(true),
             "add_prefix_space": flag(settings, "add_prefix_space").unwrap_or(false),
         }),
-        Build::Gpt2 => {
+        Build::T5 | Build::Plain | Build::Marian | Build::M2m100 => {
+            let id = |token: &str| match backend.token_to_id(token) {
+                Some(id) => Ok((token.to_string(), id)),
+                None => Err(format!("`{token}` has no id")),
+            };
+            sentencepiece::around(build, settings, id)?
+        }
+        Build::Gpt2 | Build::Llama => {
             let (bos, eos) = settings.add_bos_eos;
             let token = |name, on: Option<bool>| on.unwrap_or(false).then(|| id(name)).transpose();
             template(token("bos_token", bos)?, token("eos_token", eos)?, false)

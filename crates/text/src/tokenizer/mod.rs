@@ -15,7 +15,9 @@ mod error;
 mod files;
 mod pieces;
 mod save;
+mod sentencepiece;
 mod settings;
+mod spm;
 mod train;
 
 use sensorium_hub::Model;
@@ -53,7 +55,7 @@ pub struct Tokenizer {
 
 impl Tokenizer {
     /// The tokenizer of a model: `tokenizer.json`, else `vocab.json` with `merges.txt` (GPT-2, RoBERTa),
-    /// else `vocab.txt` (BERT); with the settings of `tokenizer_config.json` and the files beside it.
+    /// else `vocab.txt` (BERT), else a SentencePiece model (T5, Marian, M2M-100, SpeechT5, Llama); with the settings of `tokenizer_config.json` and the files beside it.
     ///
     /// # Errors
     /// [`TokenizerError::Missing`] if there is none of them, and one that names the file if it is damaged.
