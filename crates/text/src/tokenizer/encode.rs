@@ -1,5 +1,6 @@
 //! From text to ids.
 
+use rayon::prelude::*;
 use tokenizers::utils::padding::PaddingDirection;
 use tokenizers::utils::truncation::{
     TruncationDirection, TruncationParams, TruncationStrategy, truncate_encodings,
@@ -159,7 +160,7 @@ impl Tokenizer {
         Ok(self.encoding(raw))
     }
 
-    /// Encodes several texts or pairs; with [`Padding::Longest`] they come out equally long.
+    /// Encodes several texts or pairs, on all cores; with [`Padding::Longest`] they come out equally long.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -171,9 +172,10 @@ impl Tokenizer {
     where
         I: Into<TextInput<'a>>,
     {
+        let inputs: Vec<TextInput<'a>> = inputs.into_iter().map(I::into).collect();
         let mut raw = inputs
-            .into_iter()
-            .map(|input| self.encode_one(input.into(), options))
+            .into_par_iter()
+            .map(|input| self.encode_one(input, options))
             .collect::<Result<Vec<_>, _>>()?;
         self.pad(&mut raw, options)?;
         Ok(raw.into_iter().map(|row| self.encoding(row)).collect())
