@@ -3,6 +3,7 @@
 mod app;
 mod check;
 mod demo;
+mod parity;
 mod setup;
 mod steps;
 mod test;
@@ -39,6 +40,13 @@ enum Chore {
         #[arg(long)]
         quick: bool,
     },
+    /// Compares Sensorium with the reference's outputs: [DIR…] [--case GLOB] [--out DIR] [--strict]
+    #[command(disable_help_flag = true)]
+    Parity {
+        /// What the runner takes; --help shows it
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<std::ffi::OsString>,
+    },
     /// Formatting, lints and documentation, with warnings as errors
     Check,
 }
@@ -48,6 +56,7 @@ fn main() -> ExitCode {
         Chore::Setup { verify } => setup::run(verify),
         Chore::Demo => demo::run(),
         Chore::Test { quick } => test::run(quick),
+        Chore::Parity { args } => parity::run(&args),
         Chore::Check => check::run(),
     };
     match result {

@@ -78,6 +78,8 @@ pub enum Command {
     Tasks,
     /// Say which class each input belongs to
     Classify(commands::classify::Args),
+    /// Write on from the beginning of a text
+    Generate(Box<commands::generate::Args>),
     /// Train a model
     #[command(subcommand)]
     Train(commands::train::Command),

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod datasets;
 pub mod doctor;
 pub mod eval;
+pub mod generate;
 pub mod models;
 pub mod run;
 pub mod tasks;
@@ -24,6 +25,7 @@ pub fn run(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Run(args) => run::run(&args, context),
         Command::Tasks => tasks::run(context),
         Command::Classify(args) => classify::run(&args, context),
+        Command::Generate(args) => generate::run(&args, context),
         Command::Train(command) => train::run(&command, context),
         Command::Eval(command) => eval::run(&command, context),
         Command::Models(command) => models::run(&command, context),

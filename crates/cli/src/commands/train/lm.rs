@@ -105,7 +105,11 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         None => {
             let tokenizer = tokenizer(args, &texts, context)?;
             let seed = context.global.seed.unwrap_or(0);
-            (fresh_config(args, &tokenizer), Params::fresh(seed as i64), tokenizer)
+            (
+                fresh_config(args, &tokenizer),
+                Params::fresh(seed as i64),
+                tokenizer,
+            )
         }
     };
     let corpus = encode(&texts, &tokenizer)?;
