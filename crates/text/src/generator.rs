@@ -42,12 +42,15 @@ pub struct Completion {
     pub generated: Generated,
 }
 
+/// Is told the number of a completion and a piece of its text.
+pub type OnText<'a> = &'a mut dyn FnMut(usize, &str) -> Flow;
+
 /// What a generation can be given besides its settings.
 #[derive(Default)]
 pub struct GenerateOptions<'a> {
     /// Is told pieces of text as they come, whole characters only: the number of the completion and the
     /// piece. May stop.
-    pub on_text: Option<&'a mut dyn FnMut(usize, &str) -> Flow>,
+    pub on_text: Option<OnText<'a>>,
     /// What the text must look like.
     pub constraint: Option<&'a mut dyn Constraint>,
     /// Log probabilities of the tokens, and of so many of the likeliest ones.

@@ -8,4 +8,4 @@ mod generator;
 pub mod tokenizer;
 
 pub use error::{ConfigProblem, Error};
-pub use generator::{Completion, GenerateOptions, TextGenerator};
+pub use generator::{Completion, GenerateOptions, OnText, TextGenerator};

@@ -154,7 +154,7 @@ impl Stack {
             x = project.forward(&x);
         }
         if let Some(positions) = &self.positions {
-            x = x + positions.table.forward(&(tokens.positions + positions.offset));
+            x += positions.table.forward(&(tokens.positions + positions.offset));
         }
         if train && self.embedding_dropout > 0.0 {
             x = x.dropout(self.embedding_dropout, true);
