@@ -21,6 +21,16 @@ pub enum Error {
     /// Nothing could be generated.
     #[error(transparent)]
     Generation(#[from] sensorium_generation::Error),
+    /// The tokenizer gives a token that the model does not have: they do not belong together.
+    #[error(
+        "token {id} is beyond the model's vocabulary of {vocabulary}: the tokenizer belongs to another model"
+    )]
+    NoSuchToken {
+        /// The token.
+        id: i64,
+        /// How many the model has.
+        vocabulary: i64,
+    },
     /// The configuration has no `model_type`.
     #[error("{model}: config.json names no `model_type`")]
     NoModelType {

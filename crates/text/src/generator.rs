@@ -138,10 +138,17 @@ impl TextGenerator {
                 .clamp(1, limit.saturating_sub(1).max(1));
             for row in &mut rows {
                 let surplus = row.len().saturating_sub(limit - room);
-                row.drain(..surplus.min(row.len() - 1));
+                row.drain(..surplus.min(row.len().saturating_sub(1)));
             }
         }
-        let pad = self.tokenizer.pad_token().map_or(0, |(_, id)| id);
+        let vocabulary = self.model.vocabulary();
+        if let Some(&id) = rows.iter().flatten().find(|id| !(0..vocabulary).contains(*id)) {
+            return Err(Error::NoSuchToken { id, vocabulary });
+        }
+        let pad = self
+            .tokenizer
+            .pad_token()
+            .map_or(0, |(_, id)| id.min(vocabulary - 1));
         let prompt = Prompt::padded(&rows, pad)?;
         let decode = |ids: &[i64]| self.text(ids);
         let stops: Vec<String> = config

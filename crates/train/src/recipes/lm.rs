@@ -114,6 +114,7 @@ pub fn train(settings: &Settings, params: Params, corpus: Corpus, session: Sessi
     }
     let model = CausalLm::new(&settings.model, params.on(session.device))
         .map_err(|error| TrainError::Settings(error.to_string()))?;
+    check_fit(&model, settings, &corpus)?;
     let params = model.parameters();
     let described = serde_json::to_value(settings).map_err(|e| TrainError::Settings(e.to_string()))?;
     let mut trainer = Trainer::new(settings.trainer.clone(), params, described.clone(), session.out)
@@ -177,6 +178,24 @@ fn check(settings: &Settings, corpus: &Corpus) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Blocks must fit the model's positions, tokens its vocabulary.
+fn check_fit(model: &CausalLm, settings: &Settings, corpus: &Corpus) -> Result<()> {
+    let (block, most) = (settings.block as i64, model.max_positions());
+    if block > most {
+        return Err(TrainError::Settings(format!(
+            "a block of {block} tokens is longer than the {most} that the model takes"
+        )));
+    }
+    let vocabulary = model.vocabulary();
+    let mut tokens = corpus.train.iter().chain(&corpus.validation);
+    match tokens.find(|&&id| i64::from(id) >= vocabulary) {
+        Some(id) => Err(TrainError::Settings(format!(
+            "token {id} is beyond the model's vocabulary of {vocabulary}: the tokenizer belongs to another model"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Windows of a long text, at random places.

@@ -234,7 +234,7 @@ fn fresh_config(args: &Args, tokenizer: &Tokenizer) -> Value {
             "intermediate_size": (width * 8 / 3).next_multiple_of(16), "num_hidden_layers": layers,
             "num_attention_heads": heads, "num_key_value_heads": heads, "rms_norm_eps": 1e-5,
             "rope_theta": 10000.0, "tie_word_embeddings": true, "attention_dropout": args.dropout,
-            "hidden_dropout": args.dropout, "bos_token_id": end, "eos_token_id": end,
+            "bos_token_id": end, "eos_token_id": end,
         }),
         ArchName::Transformer => json!({
             "model_type": "transformer_lm", "vocab_size": vocabulary, "max_position_embeddings": block,
