@@ -80,6 +80,8 @@ pub enum Command {
     Classify(commands::classify::Args),
     /// Write on from the beginning of a text
     Generate(Box<commands::generate::Args>),
+    /// Talk with a language model
+    Chat(Box<commands::chat::Args>),
     /// Train a model
     #[command(subcommand)]
     Train(commands::train::Command),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use sensorium::{Input, InputError, MAX_INPUT_BYTES, Origin};
 use walkdir::WalkDir;
 
@@ -69,6 +69,17 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Items> {
         bail!("standard input (`-`) can be read only once");
     }
     Ok(Items { items, several })
+}
+
+/// Bytes as text; `name` says where they came from.
+///
+/// # Errors
+/// If they are not UTF-8.
+pub fn utf8(bytes: Vec<u8>, name: &str) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        anyhow!("{name} is not UTF-8: the byte at {at} begins no character")
+    })
 }
 
 fn walk(folder: &Path, items: &mut Vec<Item>) -> Result<()> {

@@ -10,6 +10,7 @@ mod inputs;
 mod predict;
 mod print;
 mod progress;
+mod sampling;
 mod table;
 
 use std::io;

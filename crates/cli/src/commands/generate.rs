@@ -1,16 +1,17 @@
 //! `sensorium generate`: a language model writes on.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use sensorium::generation::{Flow, GenerationConfig, OneOrMany, TextConstraint, Vocabulary};
+use sensorium::generation::{Flow, TextConstraint, Vocabulary};
 use sensorium::text::{Completion, GenerateOptions, TextGenerator};
 use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::print;
+use crate::sampling::SamplingArgs;
+use crate::{inputs, print};
 
 /// Flags of `sensorium generate`.
 #[derive(Debug, clap::Args)]
@@ -36,103 +37,18 @@ pub struct Args {
     /// Write only JSON that fits the schema in this file
     #[arg(long, value_name = "FILE")]
     json_schema: Option<std::path::PathBuf>,
-    #[command(flatten)]
-    config: ConfigArgs,
-}
-
-/// How tokens are chosen; what is not given comes from the model's own settings.
-#[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Generation")]
-pub struct ConfigArgs {
-    /// The most new tokens
-    #[arg(long, value_name = "N", default_value_t = 128)]
-    max_new_tokens: usize,
-    /// No end before this many new tokens
-    #[arg(long, value_name = "N")]
-    min_new_tokens: Option<usize>,
-    /// Draw tokens at random instead of taking the likeliest
-    #[arg(long)]
-    sample: bool,
-    /// Divides the scores when drawing
-    #[arg(long, value_name = "T")]
-    temperature: Option<f64>,
-    /// Draw from the K likeliest tokens
-    #[arg(long, value_name = "K")]
-    top_k: Option<usize>,
-    /// Draw from the likeliest tokens that have this probability together
-    #[arg(long, value_name = "P")]
-    top_p: Option<f64>,
-    /// Draw from tokens at least this likely, as a share of the likeliest
-    #[arg(long, value_name = "P")]
-    min_p: Option<f64>,
-    /// Draw from the most typical tokens that have this probability together
-    #[arg(long, value_name = "P")]
-    typical_p: Option<f64>,
-    /// Divides the scores of tokens that were there already
-    #[arg(long, value_name = "X")]
-    repetition_penalty: Option<f64>,
-    /// Taken from the scores of tokens that were written already
-    #[arg(long, value_name = "X")]
-    presence_penalty: Option<f64>,
-    /// The same for each time
-    #[arg(long, value_name = "X")]
-    frequency_penalty: Option<f64>,
-    /// No sequence of N tokens comes twice
-    #[arg(long, value_name = "N")]
-    no_repeat_ngram_size: Option<usize>,
-    /// Beams that are searched
-    #[arg(long, value_name = "N")]
-    num_beams: Option<usize>,
-    /// Power of the length that divides the beams' scores
-    #[arg(long, value_name = "X")]
-    length_penalty: Option<f64>,
     /// Texts for each prompt
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Generation")]
     num_return_sequences: Option<usize>,
-    /// Weight of contrastive search's penalty
-    #[arg(long, value_name = "X")]
-    penalty_alpha: Option<f64>,
-    /// Tokens guessed from the prompt for each step
-    #[arg(long, value_name = "N")]
-    prompt_lookup: Option<usize>,
-    /// A text that ends the writing; may be given several times
-    #[arg(long, value_name = "TEXT")]
-    stop: Vec<String>,
-}
-
-impl ConfigArgs {
-    /// The settings that were given.
-    pub fn config(&self, context: &Context) -> Result<GenerationConfig> {
-        let given = json!({
-            "max_new_tokens": self.max_new_tokens, "min_new_tokens": self.min_new_tokens,
-            "temperature": self.temperature, "top_k": self.top_k, "top_p": self.top_p, "min_p": self.min_p,
-            "typical_p": self.typical_p, "repetition_penalty": self.repetition_penalty,
-            "presence_penalty": self.presence_penalty, "frequency_penalty": self.frequency_penalty,
-            "no_repeat_ngram_size": self.no_repeat_ngram_size, "num_beams": self.num_beams,
-            "length_penalty": self.length_penalty, "num_return_sequences": self.num_return_sequences,
-            "penalty_alpha": self.penalty_alpha, "prompt_lookup_num_tokens": self.prompt_lookup,
-            "seed": context.global.seed,
-        });
-        let given = given.as_object().cloned().unwrap_or_default();
-        let given = given.into_iter().filter(|(_, value)| !value.is_null()).collect();
-        let mut config = GenerationConfig::default().with_json(&given)?;
-        // Asking for a temperature, or for one of many tokens, is asking to draw.
-        let drawing = [self.temperature, self.top_p, self.min_p, self.typical_p];
-        let drawing = drawing.iter().any(Option::is_some);
-        if self.sample || drawing || (self.top_k.is_some() && self.penalty_alpha.is_none()) {
-            config.do_sample = Some(true);
-        }
-        if !self.stop.is_empty() {
-            config.stop_strings = Some(OneOrMany::Many(self.stop.clone()));
-        }
-        config.validate()?;
-        Ok(config)
-    }
+    #[command(flatten)]
+    sampling: SamplingArgs,
 }
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
-    let config = args.config.config(context)?;
+    let mut config = args.sampling.config(context.global.seed, 128)?;
+    config.num_return_sequences = args.num_return_sequences;
+    config.validate()?;
     let prompts: Vec<String> = args
         .prompts
         .iter()
@@ -150,7 +66,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             print::text(prompt)?;
         }
         let mut closed = None;
-        let mut show = |_: usize, piece: &str| match print_now(piece) {
+        let mut show = |_: usize, piece: &str| match print::text(piece) {
             Ok(()) => Flow::Continue,
             Err(error) => {
                 closed = Some(error);
@@ -199,17 +115,7 @@ fn read(prompt: &str) -> Result<String> {
     io::stdin()
         .read_to_end(&mut bytes)
         .context("cannot read standard input")?;
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        anyhow::anyhow!("standard input is not UTF-8: the byte at {at} begins no character")
-    })?;
-    Ok(text)
-}
-
-fn print_now(piece: &str) -> Result<()> {
-    print::text(piece)?;
-    io::stdout().flush()?;
-    Ok(())
+    inputs::utf8(bytes, "standard input")
 }
 
 fn constraint(args: &Args, generator: &TextGenerator) -> Result<Option<TextConstraint>> {

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod chat;
 pub mod classify;
 pub mod completions;
 pub mod datasets;
@@ -25,6 +26,7 @@ pub fn run(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Run(args) => run::run(&args, context),
         Command::Tasks => tasks::run(context),
         Command::Classify(args) => classify::run(&args, context),
+        Command::Chat(args) => chat::run(&args, context),
         Command::Generate(args) => generate::run(&args, context),
         Command::Train(command) => train::run(&command, context),
         Command::Eval(command) => eval::run(&command, context),
