@@ -3,10 +3,8 @@
 //! A model asks a [`Params`] scope for each tensor by name and shape. Behind it is either a stored
 //! checkpoint, or freshly initialised variables, or trainable copies of a stored checkpoint.
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tch::{Device, Kind, Tensor};
 
@@ -104,7 +102,7 @@ pub struct Param {
 /// ```
 #[derive(Clone)]
 pub struct Params {
-    store: Rc<Store>,
+    store: Arc<Store>,
     path: String,
 }
 
@@ -114,7 +112,7 @@ struct Store {
     seed: i64,
     device: Device,
     kind: Option<Kind>,
-    given: RefCell<Vec<Param>>,
+    given: Mutex<Vec<Param>>,
 }
 
 impl Params {
@@ -143,10 +141,10 @@ impl Params {
             seed,
             device: Device::Cpu,
             kind: None,
-            given: RefCell::default(),
+            given: Mutex::default(),
         };
         Self {
-            store: Rc::new(store),
+            store: Arc::new(store),
             path: String::new(),
         }
     }
@@ -168,7 +166,7 @@ impl Params {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Store)) -> Self {
-        let store = Rc::get_mut(&mut self.store).expect("set device and kind before building a model");
+        let store = Arc::get_mut(&mut self.store).expect("set device and kind before building a model");
         change(store);
         self
     }
@@ -176,7 +174,7 @@ impl Params {
     /// The scope `name` within this one; `&params / "name"` does the same.
     pub fn sub(&self, name: &str) -> Self {
         Self {
-            store: Rc::clone(&self.store),
+            store: Arc::clone(&self.store),
             path: self.full(name),
         }
     }
@@ -215,12 +213,12 @@ impl Params {
             tensor: p.tensor.shallow_clone(),
             role: p.role,
         };
-        self.store.given.borrow().iter().map(share).collect()
+        self.store.given().iter().map(share).collect()
     }
 
     /// The number of elements of the learned tensors given out so far.
     pub fn count(&self) -> usize {
-        let given = self.store.given.borrow();
+        let given = self.store.given();
         given
             .iter()
             .filter(|p| p.role == Role::Weight)
@@ -244,7 +242,7 @@ impl Params {
         let Some(source) = &self.store.source else {
             return Ok(());
         };
-        let given = self.store.given.borrow();
+        let given = self.store.given();
         let used: BTreeSet<&str> = given.iter().map(|p| p.name.as_str()).collect();
         let names: Vec<String> = source
             .names()
@@ -281,7 +279,7 @@ impl Params {
             }
         };
         let tensor = tensor.set_requires_grad(store.trainable && role == Role::Weight);
-        store.given.borrow_mut().push(Param {
+        store.given().push(Param {
             name,
             tensor: tensor.shallow_clone(),
             role,
@@ -291,6 +289,11 @@ impl Params {
 }
 
 impl Store {
+    fn given(&self) -> MutexGuard<'_, Vec<Param>> {
+        // A push is whole or not there.
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read(&self, source: &dyn TensorSource, name: &str, shape: &[i64]) -> Result<Tensor, ParamsError> {
         let missing = || ParamsError::Missing {
             name: name.to_string(),

@@ -95,6 +95,7 @@ impl Context {
             threads: self.global.threads.map(usize::from),
             top_k,
             seed: self.global.seed,
+            ..BuildOptions::default()
         }
     }
 

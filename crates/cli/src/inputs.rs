@@ -1,4 +1,5 @@
-//! From what was on the command line to the inputs: files, folders, glob patterns, standard input.
+//! From what was on the command line to the inputs: files, folders, glob patterns, standard input, and texts
+//! that stand there themselves.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ pub struct Item {
     pub path: PathBuf,
     /// Whether it was found in a folder rather than named.
     pub from_folder: bool,
+    /// Whether the argument may be a text itself: it names no file, and does not look as if it were to.
+    pub may_be_text: bool,
 }
 
 /// The inputs that some arguments stand for.
@@ -42,27 +45,30 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Items> {
                 bail!("the folder {} holds no files", argument.display());
             }
         } else if let Some(pattern) = pattern(argument) {
-            several = true;
-            let paths = glob::glob(pattern).with_context(|| format!("`{pattern}` is not a glob pattern"))?;
+            let paths = match glob::glob(pattern) {
+                Err(_) if is_wordy(argument) => {
+                    items.push(Item::named(argument));
+                    continue;
+                }
+                paths => paths.with_context(|| format!("`{pattern}` is not a glob pattern"))?,
+            };
             for path in paths {
                 let path = path.with_context(|| format!("cannot list what fits `{pattern}`"))?;
                 if path.is_dir() {
                     walk(&path, &mut items)?;
                 } else {
-                    items.push(Item {
-                        path,
-                        from_folder: false,
-                    });
+                    items.push(Item::named(&path));
                 }
             }
-            if items.len() == before {
+            if items.len() > before {
+                several = true;
+            } else if is_wordy(argument) {
+                items.push(Item::named(argument)); // "Who goes there?"
+            } else {
                 bail!("no file fits `{pattern}`");
             }
         } else {
-            items.push(Item {
-                path: argument.clone(),
-                from_folder: false,
-            });
+            items.push(Item::named(argument));
         }
     }
     if items.iter().filter(|item| item.is_stdin()).count() > 1 {
@@ -94,6 +100,7 @@ fn walk(folder: &Path, items: &mut Vec<Item>) -> Result<()> {
             items.push(Item {
                 path: entry.into_path(),
                 from_folder: true,
+                may_be_text: false,
             });
         }
     }
@@ -106,7 +113,36 @@ fn pattern(argument: &Path) -> Option<&str> {
     (text.contains(['*', '?', '[']) && !argument.exists()).then_some(text)
 }
 
+/// Whether the argument has several words, and does not end like a file's name.
+fn is_wordy(argument: &Path) -> bool {
+    let text = argument.to_str().unwrap_or_default();
+    text.trim().contains(char::is_whitespace) && !has_ending(argument)
+}
+
+fn has_ending(argument: &Path) -> bool {
+    let ending = argument.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| (2..=5).contains(&ending.len()) && ending.chars().all(char::is_alphanumeric))
+}
+
 impl Item {
+    /// What an argument names.
+    fn named(argument: &Path) -> Self {
+        let text = argument.to_str().unwrap_or_default();
+        let word =
+            !text.trim().is_empty() && text != "-" && !text.contains(['/', '\\']) && !has_ending(argument);
+        Self {
+            path: argument.to_path_buf(),
+            from_folder: false,
+            may_be_text: (word || is_wordy(argument)) && !argument.exists(),
+        }
+    }
+
+    /// The argument as a text, if it can be one; with `any` also if it is a single word.
+    pub fn text(&self, any: bool) -> Option<Input> {
+        let text = self.path.to_str()?;
+        (self.may_be_text && (any || is_wordy(&self.path))).then(|| Input::text(text))
+    }
+
     /// What the input is called in results.
     pub fn name(&self) -> String {
         self.path.display().to_string()
@@ -161,5 +197,26 @@ mod tests {
                 .starts_with("no file fits")
         );
         assert!(expand(&["-".into(), "-".into()]).is_err());
+    }
+
+    #[test]
+    fn words_may_be_a_text_and_names_of_files_are_not() {
+        let text = |argument: &str, any| {
+            let items = expand(&[argument.into()]).unwrap();
+            assert!(!items.several && items.items.len() == 1);
+            items.items[0].text(any).is_some()
+        };
+        for argument in [
+            "Once upon a time",
+            "Who goes there?",
+            "either/or is [open",
+            "at 3.5 or U.S.A",
+        ] {
+            assert!(text(argument, false), "{argument}");
+        }
+        assert!(text("Hello", true) && !text("Hello", false));
+        for argument in ["photo.png", "my photo.png", "a/b", "-", "", " ", "Cargo.toml"] {
+            assert!(!text(argument, true), "{argument}");
+        }
     }
 }

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use sensorium::hub::Hub;
-use sensorium::{Input, InputError, ModelHint, Output, OutputKind, Pipeline, Registry, Route, RouteRequest};
+use sensorium::{
+    Input, InputError, InputKind, ModelHint, Output, OutputKind, Pipeline, Registry, Route, RouteRequest,
+};
 use serde::Serialize;
 
 use crate::context::Context;
@@ -30,6 +32,8 @@ pub struct Request<'a> {
     pub output: Option<OutputKind>,
     /// How many classes to show.
     pub top_k: Option<usize>,
+    /// The most tokens that a text is continued by.
+    pub max_new_tokens: Option<usize>,
     /// Say how the route was chosen and do nothing else.
     pub explain: bool,
 }
@@ -70,10 +74,15 @@ fn run_with(
         out,
     };
 
+    let texts = texts(request, &items, registry, &hub)?;
+    let read = |item: &Item| match item.text(texts == Texts::Any) {
+        Some(text) if texts != Texts::None => Ok(text),
+        _ => item.read(),
+    };
     // The first input that can be read decides, where neither task nor model was named.
     let mut first_read = VecDeque::new();
     for item in &items {
-        first_read.push_back(item.read());
+        first_read.push_back(read(item));
         if matches!(first_read.back(), Some(Ok(_))) || first_read.len() == BATCH {
             break;
         }
@@ -89,7 +98,8 @@ fn run_with(
     for reason in &route.why {
         context.detail(reason);
     }
-    let options = context.build_options(request.top_k);
+    let mut options = context.build_options(request.top_k);
+    options.generation.max_new_tokens = request.max_new_tokens;
     let mut pipeline = registry.build(&route, &hub, &options)?;
 
     let bar = progress::items(items.len() as u64, "inputs", several && context.shows_progress());
@@ -97,7 +107,7 @@ fn run_with(
         let mut slots = Vec::with_capacity(batch.len());
         let mut readable = Vec::with_capacity(batch.len());
         for item in batch {
-            let read = first_read.pop_front().unwrap_or_else(|| item.read());
+            let read = first_read.pop_front().unwrap_or_else(|| read(item));
             slots.push(match read {
                 Ok(input) if route.task.takes(input.kind()) => {
                     readable.push(input);
@@ -129,6 +139,32 @@ fn run_with(
     }
     bar.finish_and_clear();
     Ok(printer.exit_code())
+}
+
+/// Which arguments that name no file are texts themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Texts {
+    None,
+    /// Those of several words.
+    Wordy,
+    Any,
+}
+
+/// All are where the task or model that was named takes text; where neither was, those of several words.
+fn texts(request: &Request<'_>, items: &[Item], registry: &Registry, hub: &Hub) -> Result<Texts> {
+    if !items.iter().any(|item| item.may_be_text) {
+        return Ok(Texts::None);
+    }
+    if request.task.is_none() && request.model.is_none() {
+        let any_task = request.output.is_none();
+        return Ok(if any_task { Texts::Wordy } else { Texts::None });
+    }
+    let task = route(request, None, items, true, registry, hub)?.task;
+    Ok(if task.takes(InputKind::Text) {
+        Texts::Any
+    } else {
+        Texts::None
+    })
 }
 
 /// What becomes of an input of a batch.
@@ -254,7 +290,7 @@ impl Printer<'_> {
 mod tests {
     use super::*;
     use clap::Parser;
-    use sensorium::{Content, InputKind, PipelineError, Task};
+    use sensorium::{Content, PipelineError, Task};
     use serde_json::{Value, json};
     use std::fs;
 

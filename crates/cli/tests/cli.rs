@@ -114,7 +114,9 @@ fn tasks_are_listed() {
         .map(|t| t["task"].as_str().unwrap())
         .collect();
     assert!(names.contains(&"automatic-speech-recognition") && names.contains(&"text-generation"));
-    assert_eq!(text.lines().count(), names.len() + 1);
+    let (table, types) = text.split_once("\n\n").unwrap();
+    assert_eq!(table.lines().count(), names.len() + 1);
+    assert!(types.contains("\ntext-generation       gemma2, "), "{types}");
 }
 
 #[test]
@@ -203,7 +205,7 @@ fn routing_is_explained_and_refused_with_reasons() {
     let check = |args: &[&str], expected: &[&str]| check_error(path, args, 1, expected);
     check(
         &["run", "words.txt"],
-        &["the task `text-generation` has no pipeline in this version"],
+        &["cannot start `text-generation`: this task has no default model: name a model folder or a hub id"],
     );
     check(
         &["run", "words.txt", "-t", "sumarize"],

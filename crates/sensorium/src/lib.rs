@@ -27,6 +27,8 @@ mod route;
 mod sniff;
 mod task;
 mod tasks;
+#[cfg(feature = "text")]
+mod text_tasks;
 #[cfg(feature = "vision")]
 mod vision_tasks;
 
@@ -42,6 +44,8 @@ pub use registry::{Registry, RegistryError};
 pub use route::{ModelHint, Route, RouteError, RouteRequest};
 pub use task::{BoxError, Build, BuildOptions, BuildRequest, Task};
 pub use tasks::TASKS;
+#[cfg(feature = "text")]
+pub use text_tasks::{TextGeneration, text_generator};
 
 pub use sensorium_blocks as blocks;
 #[cfg(feature = "text")]

@@ -64,6 +64,9 @@ pub struct BuildOptions {
     pub top_k: Option<usize>,
     /// The seed of everything random.
     pub seed: Option<u64>,
+    /// How tasks that write text choose their tokens; what it leaves out comes from the model's own settings.
+    #[cfg(feature = "text")]
+    pub generation: crate::generation::GenerationConfig,
 }
 
 impl<'a> BuildRequest<'a> {
@@ -72,8 +75,9 @@ impl<'a> BuildRequest<'a> {
     /// # Errors
     /// If there is none.
     pub fn required_model(&self) -> Result<&'a Model, BoxError> {
-        self.model
-            .ok_or_else(|| "this task needs a model: name one with --model".into())
+        self.model.ok_or_else(|| {
+            "this task has no default model: name a model folder or a hub id with --model".into()
+        })
     }
 }
 

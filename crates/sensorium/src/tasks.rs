@@ -14,7 +14,21 @@ pub const TASKS: &[Task] = &[
         inputs: &[Text],
         output: OutputKind::Generation,
         architectures: &["ForCausalLM", "LMHeadModel"],
-        model_types: &["gpt2", "llama", "mistral", "qwen2", "qwen3", "gemma", "phi"],
+        model_types: &[
+            "gemma2",
+            "gemma3_text",
+            "gpt2",
+            "gpt_neox",
+            "llama",
+            "lstm_lm",
+            "mistral",
+            "opt",
+            "phi3",
+            "qwen2",
+            "qwen3",
+            "transformer_lm",
+        ],
+        build: TEXT_GENERATION,
         ..Task::EMPTY
     },
     Task {
@@ -195,6 +209,11 @@ pub const TASKS: &[Task] = &[
         ..Task::EMPTY
     },
 ];
+
+#[cfg(feature = "text")]
+const TEXT_GENERATION: Option<Build> = Some(crate::text_tasks::text_generation);
+#[cfg(not(feature = "text"))]
+const TEXT_GENERATION: Option<Build> = None;
 
 #[cfg(feature = "vision")]
 const IMAGE_CLASSIFICATION: Option<Build> = Some(crate::vision_tasks::image_classification);

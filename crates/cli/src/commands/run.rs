@@ -1,18 +1,19 @@
 //! `sensorium run`: whatever task fits the input.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::args::InputArgs;
 use crate::context::Context;
 use crate::predict::{self, Request};
 
 /// The flags of `run`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    inputs: InputArgs,
+    /// Files, folders, glob patterns, - for standard input, or a text itself
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
 
     /// The task, by name (see `sensorium tasks`) [default: from the model or the input]
     #[arg(short, long)]
@@ -26,6 +27,10 @@ pub struct Args {
     #[arg(short = 'k', long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
     top_k: u32,
 
+    /// The most tokens that a text is continued by [default: 128]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max_new_tokens: Option<u32>,
+
     /// Say which task and model would run, and why
     #[arg(long)]
     explain: bool,
@@ -34,11 +39,12 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let request = Request {
-        inputs: &args.inputs.inputs,
+        inputs: &args.inputs,
         task: args.task.as_deref(),
         model: args.model.as_deref(),
         output: None,
         top_k: usize::try_from(args.top_k).ok(),
+        max_new_tokens: args.max_new_tokens.and_then(|n| usize::try_from(n).ok()),
         explain: args.explain,
     };
     predict::run(&request, context)

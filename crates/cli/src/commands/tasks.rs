@@ -18,6 +18,7 @@ struct Entry<'a> {
     inputs: &'a [InputKind],
     output: OutputKind,
     default_model: Option<&'a str>,
+    model_types: &'a [&'a str],
     available: bool,
 }
 
@@ -34,7 +35,11 @@ pub fn run(context: &Context) -> Result<ExitCode> {
                 .to_vec(),
         ];
         rows.extend(registry.tasks().iter().map(row));
-        print::text(&table::aligned(&rows, None))?;
+        let mut types = vec![["RUNS NOW", "MODEL TYPES"].map(str::to_owned).to_vec()];
+        let ready = registry.tasks().iter().filter(|task| task.build.is_some());
+        types.extend(ready.map(|task| vec![task.name.to_owned(), task.model_types.join(", ")]));
+        let [tasks, types] = [rows, types].map(|rows| table::aligned(&rows, None));
+        print::text(&format!("{tasks}\n{types}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -47,6 +52,7 @@ fn entry(task: &Task) -> Entry<'static> {
         inputs: task.inputs,
         output: task.output,
         default_model: task.default_model,
+        model_types: task.model_types,
         available: task.build.is_some(),
     }
 }
