@@ -6,6 +6,7 @@ mod args;
 mod bars;
 mod commands;
 mod context;
+mod corpus;
 mod inputs;
 mod predict;
 mod print;

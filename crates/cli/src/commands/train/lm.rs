@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::display::Display;
 use super::options::{RunArgs, share, stop_on_ctrl_c, stopped};
 use crate::context::Context;
+use crate::corpus::token_ids;
 use crate::print;
 
 /// The settings of a run.
@@ -191,22 +192,11 @@ fn tokenizer(args: &Args, texts: &Texts, context: &Context) -> Result<Tokenizer>
     }
 }
 
-/// Documents one after the other, with the end-of-text token between them where there is one.
+/// The tokens to learn and to validate on.
 fn encode(texts: &Texts, tokenizer: &Tokenizer) -> Result<Corpus> {
-    let end = tokenizer.eos().map(|(_, id)| id);
-    let join = |documents: &[String]| -> Result<Vec<u32>> {
-        let mut ids = Vec::new();
-        for (i, document) in documents.iter().enumerate() {
-            if let (true, Some(end)) = (i > 0, end) {
-                ids.push(end as u32);
-            }
-            ids.extend(tokenizer.ids(document, false)?.iter().map(|&id| id as u32));
-        }
-        Ok(ids)
-    };
     let corpus = Corpus {
-        train: join(&texts.train)?,
-        validation: join(&texts.validation)?,
+        train: token_ids(&texts.train, tokenizer)?,
+        validation: token_ids(&texts.validation, tokenizer)?,
         validation_bytes: texts.validation.iter().map(String::len).sum(),
     };
     if corpus.validation.is_empty() {

@@ -1,4 +1,4 @@
-//! `sensorium eval`: how good a model is on a test set.
+//! `sensorium eval mnist` and `eval fashion-mnist`.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,15 +14,6 @@ use serde_json::json;
 use crate::context::Context;
 use crate::{print, table};
 
-/// What to evaluate on.
-#[derive(Debug, clap::Subcommand)]
-pub enum Command {
-    /// The 10,000 test digits
-    Mnist(Args),
-    /// The 10,000 test pictures of clothes
-    FashionMnist(Args),
-}
-
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -37,12 +28,8 @@ pub struct Args {
     plot: Option<PathBuf>,
 }
 
-/// Runs the command.
-pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
-    let (data, args) = match command {
-        Command::Mnist(args) => (DataName::Mnist, args),
-        Command::FashionMnist(args) => (DataName::FashionMnist, args),
-    };
+/// Runs the command for either set.
+pub fn run(data: DataName, args: &Args, context: &Context) -> Result<ExitCode> {
     let model = context.hub()?.resolve(&args.model)?;
     let device = context.device()?;
     let classifier = ImageClassifier::builder(&model).device(device).build()?;

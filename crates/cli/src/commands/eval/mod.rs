@@ -1,0 +1,31 @@
+//! `sensorium eval`: how good a model is on a test set.
+
+mod digits;
+mod lm;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use sensorium::train::recipes::mnist::DataName;
+
+use crate::context::Context;
+
+/// What to evaluate on.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// The 10,000 test digits
+    Mnist(digits::Args),
+    /// The 10,000 test pictures of clothes
+    FashionMnist(digits::Args),
+    /// A text: how well a language model predicts it
+    Lm(lm::Args),
+}
+
+/// Runs the command.
+pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
+    match command {
+        Command::Mnist(args) => digits::run(DataName::Mnist, args, context),
+        Command::FashionMnist(args) => digits::run(DataName::FashionMnist, args, context),
+        Command::Lm(args) => lm::run(args, context),
+    }
+}
