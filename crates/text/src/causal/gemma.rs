@@ -91,7 +91,7 @@ pub(super) fn build_gemma2(config: &Value, params: &Params) -> Result<Stack, Bui
     let config = Config::deserialize(config)?;
     let (settings, shape) = (
         rope_settings(&config.rope_parameters, &config.rope_scaling),
-        shape(&config),
+        shape(&config)?,
     );
     let rope = Rope::new(settings, shape)?;
     build(config, 2, vec![rope], false, params)
@@ -103,12 +103,12 @@ pub(super) fn build_gemma3(config: &Value, params: &Params) -> Result<Stack, Bui
     let newest = |kind: &str| config.rope_parameters.get(kind);
     let theta = RopeShape {
         theta: Some(config.rope_theta.unwrap_or(1e6)),
-        ..shape(&config)
+        ..shape(&config)?
     };
     let full = Rope::new(newest("full_attention").unwrap_or(&config.rope_scaling), theta)?;
     let local = RopeShape {
         theta: Some(config.rope_local_base_freq.unwrap_or(1e4)),
-        ..shape(&config)
+        ..shape(&config)?
     };
     let sliding = Rope::new(newest("sliding_attention").unwrap_or(&Value::Null), local)?;
     let pattern = config
@@ -125,14 +125,14 @@ fn rope_settings<'a>(newest: &'a Value, older: &'a Value) -> &'a Value {
         .unwrap_or(if newest.is_null() { older } else { newest })
 }
 
-fn shape(config: &Config) -> RopeShape {
-    RopeShape {
-        head_dim: config.head_dim,
+fn shape(config: &Config) -> Result<RopeShape, ConfigProblem> {
+    Ok(RopeShape {
+        head_dim: size("head_dim", config.head_dim, 1 << 12)?,
         max_positions: config.max_position_embeddings,
         original_max_positions: None,
         theta: config.rope_theta,
         partial: None,
-    }
+    })
 }
 
 /// `ropes` has that of the full layers, then that of the sliding ones if it is another.
@@ -150,10 +150,10 @@ fn build(
     let max_positions = size("max_position_embeddings", config.max_position_embeddings, 1 << 24)?;
     let pattern = size("sliding_window_pattern", pattern, i64::MAX)?;
     if let Some(window) = config.sliding_window {
-        size("sliding_window", window, i64::MAX)?;
+        size("sliding_window", window, 1 << 30)?;
     }
     let heads = Heads {
-        queries: config.num_attention_heads,
+        queries: size("num_attention_heads", config.num_attention_heads, 1 << 17)?,
         keys: config.num_key_value_heads,
         dim: size("head_dim", config.head_dim, 1 << 12)?,
     };

@@ -143,7 +143,8 @@ fn build(
     let inner = size("intermediate_size", config.intermediate_size, 1 << 20)?;
     let count = size("num_hidden_layers", config.num_hidden_layers, 1 << 10)?;
     let max_positions = size("max_position_embeddings", config.max_position_embeddings, 1 << 24)?;
-    let queries = ("num_attention_heads", config.num_attention_heads);
+    let queries = size("num_attention_heads", config.num_attention_heads, 1 << 17)?;
+    let queries = ("num_attention_heads", queries);
     let keys = config.num_key_value_heads.unwrap_or(config.num_attention_heads);
     divide(queries, ("num_key_value_heads", keys))?;
     let dim = match config.head_dim.or(details.head_dim) {
@@ -151,7 +152,7 @@ fn build(
         None => divide(("hidden_size", hidden), queries)?,
     };
     if let Some(window) = config.sliding_window {
-        size("sliding_window", window, i64::MAX)?;
+        size("sliding_window", window, 1 << 30)?;
     }
     let heads = Heads {
         queries: queries.1,
