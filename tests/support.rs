@@ -1,5 +1,7 @@
 //! What the tests of the whole share: the program, and a small data set drawn on the spot.
 
+pub mod tiny;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

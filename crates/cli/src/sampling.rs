@@ -18,28 +18,28 @@ pub struct SamplingArgs {
     #[arg(long)]
     sample: bool,
     /// Divides the scores when drawing
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = finite)]
     temperature: Option<f64>,
     /// Draw from the K likeliest tokens
     #[arg(long, value_name = "K")]
     top_k: Option<usize>,
     /// Draw from the likeliest tokens that have this probability together
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = finite)]
     top_p: Option<f64>,
     /// Draw from tokens at least this likely, as a share of the likeliest
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = finite)]
     min_p: Option<f64>,
     /// Draw from the most typical tokens that have this probability together
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = finite)]
     typical_p: Option<f64>,
     /// Divides the scores of tokens that were there already
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = finite)]
     repetition_penalty: Option<f64>,
     /// Taken from the scores of tokens that were written already
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = finite)]
     presence_penalty: Option<f64>,
     /// The same for each time
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = finite)]
     frequency_penalty: Option<f64>,
     /// No sequence of N tokens comes twice
     #[arg(long, value_name = "N")]
@@ -48,10 +48,10 @@ pub struct SamplingArgs {
     #[arg(long, value_name = "N")]
     num_beams: Option<usize>,
     /// Power of the length that divides the beams' scores
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = finite)]
     length_penalty: Option<f64>,
     /// Weight of contrastive search's penalty
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", value_parser = finite)]
     penalty_alpha: Option<f64>,
     /// Tokens guessed from the prompt for each step
     #[arg(long, value_name = "N")]
@@ -89,4 +89,10 @@ impl SamplingArgs {
         config.validate()?;
         Ok(config)
     }
+}
+
+/// A number: JSON has no infinities.
+fn finite(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|x| x.is_finite());
+    number.ok_or_else(|| "expected a number".to_owned())
 }

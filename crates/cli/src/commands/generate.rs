@@ -4,9 +4,9 @@ use std::io::{self, Read};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result};
-use sensorium::generation::{Flow, TextConstraint, Vocabulary};
-use sensorium::text::{Completion, GenerateOptions, TextGenerator};
+use anyhow::{Context as _, Result, bail};
+use sensorium::generation::{Finish, Flow, TextConstraint, Vocabulary};
+use sensorium::text::{Completion, Error, GenerateOptions, TextGenerator};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -79,7 +79,12 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             log_probs: args.logprobs,
             truncate: args.truncate,
         };
-        let completions = generator.generate(&[prompt], &config, options)?;
+        let completions = match generator.generate(&[prompt], &config, options) {
+            Err(Error::Generation(error @ sensorium::generation::Error::PromptTooLong { .. })) => {
+                bail!("{error}; --truncate cuts the beginning of the prompt");
+            }
+            completions => completions?,
+        };
         if let Some(error) = closed {
             return Err(error);
         }
@@ -90,6 +95,9 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             tokens as f64 / seconds
         ));
         for completion in &completions {
+            if constraint.is_some() && completion.generated.finish == Finish::Length {
+                context.note("the text was cut before it was complete: see --max-new-tokens");
+            }
             if context.global.json {
                 let value = as_json(prompt, completion, &generator, args.logprobs.is_some());
                 print::json(&if several {
