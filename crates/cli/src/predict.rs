@@ -1,17 +1,17 @@
 //! Inputs through a pipeline and out again, in batches: what `run`, `classify` and their like share.
 
+mod routing;
+
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use sensorium::hub::Hub;
-use sensorium::{
-    Input, InputError, InputKind, ModelHint, Output, OutputKind, Pipeline, Registry, Route, RouteRequest,
-};
+use sensorium::{Input, InputError, Output, OutputKind, Pipeline, Registry, Route};
 use serde::Serialize;
 
+use self::routing::{Texts, route, texts};
 use crate::context::Context;
 use crate::inputs::{self, Item, Items};
 use crate::{print, progress};
@@ -141,32 +141,6 @@ fn run_with(
     Ok(printer.exit_code())
 }
 
-/// Which arguments that name no file are texts themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Texts {
-    None,
-    /// Those of several words.
-    Wordy,
-    Any,
-}
-
-/// All are where the task or model that was named takes text; where neither was, those of several words.
-fn texts(request: &Request<'_>, items: &[Item], registry: &Registry, hub: &Hub) -> Result<Texts> {
-    if !items.iter().any(|item| item.may_be_text) {
-        return Ok(Texts::None);
-    }
-    if request.task.is_none() && request.model.is_none() {
-        let any_task = request.output.is_none();
-        return Ok(if any_task { Texts::Wordy } else { Texts::None });
-    }
-    let task = route(request, None, items, true, registry, hub)?.task;
-    Ok(if task.takes(InputKind::Text) {
-        Texts::Any
-    } else {
-        Texts::None
-    })
-}
-
 /// What becomes of an input of a batch.
 enum Slot {
     Run,
@@ -182,31 +156,6 @@ fn run_batch(pipeline: &mut dyn Pipeline, inputs: &[Input]) -> Vec<Result<Output
     results
         .map(|result| result.map_err(|error| print::causes(&error)))
         .collect()
-}
-
-fn route<'a>(
-    request: &Request<'_>,
-    sample: Option<&Input>,
-    items: &[Item],
-    several: bool,
-    registry: &'a Registry,
-    hub: &Hub,
-) -> Result<Route<'a>> {
-    let model = request.model.map(|name| hub.resolve(name)).transpose()?;
-    let config = model.as_ref().map(|model| model.config()).transpose()?;
-    let hint = model.as_ref().zip(config.as_ref());
-    // Among several, one of the wrong kind is an error of its own, or skipped in a folder.
-    let decides = request.task.is_none() && request.model.is_none();
-    let alone = !several && items.len() == 1;
-    Ok(registry.route(&RouteRequest {
-        task: request.task,
-        model: hint.map(|(model, config)| ModelHint {
-            name: model.name(),
-            config,
-        }),
-        input: sample.filter(|_| decides || alone),
-        output: request.output,
-    })?)
 }
 
 fn wrong_kind(route: &Route<'_>, input: &Input) -> String {
@@ -290,7 +239,7 @@ impl Printer<'_> {
 mod tests {
     use super::*;
     use clap::Parser;
-    use sensorium::{Content, PipelineError, Task};
+    use sensorium::{Content, InputKind, PipelineError, Task};
     use serde_json::{Value, json};
     use std::fs;
 
