@@ -154,7 +154,6 @@ impl Pipeline for TextGeneration {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{Registry, TASKS};
     use sensorium_text::causal::model_types;
 
