@@ -16,7 +16,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Result, bail};
 use sensorium::blocks::Params;
@@ -24,8 +23,9 @@ use sensorium::hub::{Hub, HubOptions};
 use sensorium::tch::Device;
 use sensorium::text::tokenizer::Tokenizer;
 use sensorium::train::corpus::{self, CorpusOptions};
-use sensorium::train::recipes::lm::{Corpus, Session, Settings, train};
-use sensorium::train::{Callback, EpochRecord, LearningRate, Optimizer, Schedule, TrainerConfig};
+use sensorium::train::recipes::Session;
+use sensorium::train::recipes::lm::{Corpus, Settings, train};
+use sensorium::train::{Callback, EpochRecord, LearningRate, Optimizer, RunFolder, Schedule, TrainerConfig};
 
 struct Print;
 
@@ -43,17 +43,11 @@ fn main() -> Result<()> {
         [model, data, out] => (5e-5, [model, data, out].map(Clone::clone)),
         _ => bail!("expected a model, a CSV and a folder for the result"),
     };
-    fs::create_dir_all(&out)?;
     let model = Hub::new(HubOptions::default())?.resolve(&model.to_string_lossy())?;
     let tokenizer = Tokenizer::open(&model)?;
-    tokenizer.save(&out)?; // the folder shall be a whole model
 
     let texts = corpus::read(&data, &CorpusOptions::default())?;
-    let corpus = Corpus {
-        train: ids(&texts.train, &tokenizer)?,
-        validation: ids(&texts.validation, &tokenizer)?,
-        validation_bytes: texts.validation.iter().map(String::len).sum(),
-    };
+    let corpus = Corpus::new(&texts, &tokenizer)?;
     let settings = Settings {
         model: model.config()?,
         data: data.display().to_string(),
@@ -74,15 +68,13 @@ fn main() -> Result<()> {
             seed: 0,
         },
     };
+    let mut print = Print;
     let session = Session {
-        out: &out,
-        resume: false,
         device: Device::cuda_if_available(),
-        save_every: Duration::from_secs(60),
-        stop: Default::default(),
-        callback: &mut Print,
+        ..Session::new(RunFolder::create(&out)?, &mut print)
     };
-    let report = train(&settings, Params::trainable(model.weights()?), corpus, session)?;
+    let params = Params::trainable(model.weights()?);
+    let report = train(&settings, params, &tokenizer, corpus, session)?;
     if let Some(best) = report.best {
         println!(
             "perplexity {:.2}; the model is in {}",
@@ -91,16 +83,6 @@ fn main() -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// The texts one after the other, the token that ends a text between them.
-fn ids(texts: &[String], tokenizer: &Tokenizer) -> Result<Vec<u32>> {
-    let mut ids = Vec::new();
-    for text in texts {
-        ids.extend(tokenizer.ids(text, false)?.into_iter().map(|id| id as u32));
-        ids.extend(tokenizer.eos().map(|(_, id)| id as u32));
-    }
-    Ok(ids)
 }
 
 /// The tiny model of the tests, a table of one sentence, and a place for the result.

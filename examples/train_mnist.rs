@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 use sensorium::hub::datasets::{DataOptions, DataStore};
-use sensorium::tch::Device;
-use sensorium::train::recipes::mnist::{DataName, Session, Settings, train};
-use sensorium::train::{Callback, EpochRecord};
+use sensorium::train::recipes::Session;
+use sensorium::train::recipes::mnist::{DataName, Settings, train};
+use sensorium::train::{Callback, EpochRecord, RunFolder};
 use sensorium::vision::models::Arch;
 
 struct Print;
@@ -35,17 +35,8 @@ fn main() -> Result<()> {
     settings.trainer.epochs = 1;
     let out = tempfile::tempdir()?;
     let start = Instant::now();
-    let session = Session {
-        data_dir: &data,
-        out: out.path(),
-        resume: false,
-        workers: 1,
-        device: Device::Cpu,
-        save_every: std::time::Duration::from_secs(60),
-        stop: Default::default(),
-        callback: &mut Print,
-    };
-    let report = train(&settings, session)?;
+    let folder = RunFolder::create(out.path())?;
+    let report = train(&settings, &data, Session::new(folder, &mut Print))?;
     if let Some(test) = report.test {
         println!(
             "test accuracy {:.2} % after {:.1} s",

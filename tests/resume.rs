@@ -8,6 +8,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use sensorium_tests::{sensorium, stderr, write_bars};
+use serde_json::Value;
 
 /// A run of some seconds that saves its state after every step.
 fn train(home: &Path, arch: &str, out: &str) -> Command {
@@ -28,21 +29,40 @@ fn train(home: &Path, arch: &str, out: &str) -> Command {
     command
 }
 
-fn weights(home: &Path, out: &str) -> Vec<u8> {
-    fs::read(home.join(out).join("model.safetensors")).expect("a finished run leaves a model")
+/// What must not depend on interruptions.
+#[derive(PartialEq)]
+struct Result {
+    last: Vec<u8>,
+    best: Vec<u8>,
+    /// Loss and accuracy of every epoch.
+    scores: Vec<[Value; 2]>,
 }
 
-fn unbroken(home: &Path, arch: &str) -> Vec<u8> {
+fn result(home: &Path, out: &str) -> Result {
+    let read = |file| fs::read(home.join(out).join(file)).expect("a finished run leaves it");
+    let record: Value = serde_json::from_slice(&read("training.json")).expect("JSON");
+    let epochs = record["epochs"].as_array().expect("epochs");
+    Result {
+        last: read("model.safetensors"),
+        best: read("best.safetensors"),
+        scores: epochs
+            .iter()
+            .map(|epoch| ["train", "validation"].map(|set| epoch[set].clone()))
+            .collect(),
+    }
+}
+
+fn unbroken(home: &Path, arch: &str) -> Result {
     write_bars(&home.join("bars"), 320, 64);
     let output = train(home, arch, "unbroken")
         .output()
         .expect("the program starts");
     assert!(output.status.success(), "{}", stderr(&output));
-    weights(home, "unbroken")
+    result(home, "unbroken")
 }
 
 /// Kills the run again and again, a bit later each time, until it comes to its end.
-fn killed(home: &Path, arch: &str) -> (Vec<u8>, usize) {
+fn killed(home: &Path, arch: &str) -> (Result, usize) {
     let checkpoint = home.join("killed/checkpoint.safetensors");
     let mut kills = 0;
     for attempt in 0.. {
@@ -86,7 +106,7 @@ fn killed(home: &Path, arch: &str) -> (Vec<u8>, usize) {
             }
         }
     }
-    (weights(home, "killed"), kills)
+    (result(home, "killed"), kills)
 }
 
 fn check(arch: &str) {
@@ -94,7 +114,7 @@ fn check(arch: &str) {
     let expected = unbroken(home.path(), arch);
     let (found, kills) = killed(home.path(), arch);
     assert!(kills >= 2, "killed only {kills} times");
-    assert!(found == expected, "{arch}: other weights after {kills} kills");
+    assert!(found == expected, "{arch}: another result after {kills} kills");
     let left: Vec<_> = fs::read_dir(home.path().join("killed"))
         .expect("the run's folder")
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
@@ -156,15 +176,24 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
         .expect("the program starts");
     assert_eq!(other.status.code(), Some(1));
     assert!(
-        stderr(&other).contains("made with other settings"),
+        stderr(&other).contains("arch: mnist-net then, mnist-cnn now"),
         "{}",
         stderr(&other)
     );
+
+    // Nor with other data.
+    write_bars(&home.join("bars"), 321, 64);
+    let other = train(home, "mnist-net", "stopped")
+        .arg("--resume")
+        .output()
+        .expect("the program starts");
+    assert!(stderr(&other).contains("data_sha256"), "{}", stderr(&other));
+    write_bars(&home.join("bars"), 320, 64);
 
     let resumed = train(home, "mnist-net", "stopped")
         .arg("--resume")
         .output()
         .expect("the program starts");
     assert!(resumed.status.success(), "{}", stderr(&resumed));
-    assert!(weights(home, "stopped") == expected, "other weights after Ctrl-C");
+    assert!(result(home, "stopped") == expected, "another result after Ctrl-C");
 }

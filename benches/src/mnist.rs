@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use sensorium_blocks::Params;
-use sensorium_train::Trainer;
-use sensorium_train::recipes::mnist::{DataName, Session, Settings, evaluate, train};
+use sensorium_train::recipes::Session;
+use sensorium_train::recipes::mnist::{DataName, Settings, evaluate, train};
+use sensorium_train::{RunFolder, Trainer};
 use sensorium_vision::mnist::{Digits, Split};
 use sensorium_vision::models::{Arch, Network};
 use tch::Device;
@@ -45,18 +46,12 @@ fn ours(data: &Path) -> Result<[(&'static str, f64); 2]> {
     settings.batch_size = 128;
     settings.augment = None;
     settings.trainer.ema_decay = None;
+    let mut silent = ();
     let session = Session {
-        data_dir: data,
-        out: &out,
-        resume: false,
         workers: 0,
-        device: Device::Cpu,
-        save_every: std::time::Duration::from_secs(60),
-        stop: Default::default(),
-        callback: &mut (),
+        ..Session::new(RunFolder::create(&out)?, &mut silent)
     };
-    std::fs::create_dir_all(&out)?;
-    let report = train(&settings, session);
+    let report = train(&settings, data, session);
     let weights = sensorium_hub::SafetensorsFile::open(&out.join(Trainer::MODEL));
     std::fs::remove_dir_all(&out)?;
     let epoch = report?.record.epochs.first().context("one epoch")?.seconds;

@@ -2,6 +2,9 @@
 //!
 //! **Invariant:** this crate reads no file and knows no task.
 
+/// The release of libtorch that this version of Sensorium is built for and tested with.
+pub const LIBTORCH_VERSION: &str = "2.11.0";
+
 mod activation;
 mod attention;
 mod block;

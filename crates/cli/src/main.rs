@@ -6,7 +6,6 @@ mod args;
 mod bars;
 mod commands;
 mod context;
-mod corpus;
 mod inputs;
 mod predict;
 mod print;

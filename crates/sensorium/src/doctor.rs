@@ -9,8 +9,7 @@ use serde::Serialize;
 use crate::hub::datasets::{DATASETS, DataOptions, DataStore};
 use crate::hub::{self, Hub};
 
-/// The libtorch that this version of Sensorium is built and tested with.
-pub const LIBTORCH_VERSION: &str = "2.11.0";
+pub use sensorium_blocks::LIBTORCH_VERSION;
 
 /// The state of an installation; `sensorium doctor --json` prints it.
 #[derive(Debug, Clone, Serialize)]

@@ -1,5 +1,6 @@
 //! Data loading: shuffled batches, prepared by worker threads, always in the same order.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
@@ -74,12 +75,12 @@ impl<D: Dataset> Loader<D> {
         }
         let plan = Arc::new(plan);
         let workers = (0..self.workers).map(|w| Worker::start(&plan, first + w, last, self.workers));
-        Epoch {
-            source: Source::Workers {
-                workers: workers.collect(),
-                next: 0,
-            },
-        }
+        let source = match workers.collect::<io::Result<Vec<_>>>() {
+            Ok(workers) => Source::Workers { workers, next: 0 },
+            // The system has no threads to give: the same batches, one after the other.
+            Err(_) => Source::Inline(Box::new((first..last).map(move |i| plan.batch(i)))),
+        };
+        Epoch { source }
     }
 }
 
@@ -106,7 +107,12 @@ struct Worker<B> {
 }
 
 impl<B: Send + 'static> Worker<B> {
-    fn start<D: Dataset<Batch = B>>(plan: &Arc<Plan<D>>, first: usize, last: usize, step: usize) -> Self {
+    fn start<D: Dataset<Batch = B>>(
+        plan: &Arc<Plan<D>>,
+        first: usize,
+        last: usize,
+        step: usize,
+    ) -> io::Result<Self> {
         let (send, batches) = sync_channel(Loader::<D>::AHEAD);
         let plan = Arc::clone(plan);
         let work = move || {
@@ -116,10 +122,13 @@ impl<B: Send + 'static> Worker<B> {
                 }
             }
         };
-        Self {
+        let thread = std::thread::Builder::new()
+            .name("loader".to_string())
+            .spawn(work)?;
+        Ok(Self {
             batches: Some(batches),
-            thread: Some(std::thread::spawn(work)),
-        }
+            thread: Some(thread),
+        })
     }
 }
 

@@ -15,6 +15,12 @@ pub enum TrainError {
     /// The data could not be read.
     #[error(transparent)]
     Vision(#[from] sensorium_vision::Error),
+    /// A text could not be made tokens, or a language model not be opened.
+    #[error(transparent)]
+    Text(#[from] sensorium_text::Error),
+    /// A language model could not be made.
+    #[error(transparent)]
+    LanguageModel(#[from] sensorium_text::causal::NewError),
     /// The model's configuration makes no sense.
     #[error(transparent)]
     Config(#[from] sensorium_vision::models::ConfigError),
@@ -44,6 +50,29 @@ pub enum TrainError {
     OutputTaken {
         /// The output folder.
         dir: PathBuf,
+    },
+    /// There is a model in the output folder already.
+    #[error("{} already has a {file}, which a run would replace; name another folder", dir.display())]
+    ModelThere {
+        /// The output folder.
+        dir: PathBuf,
+        /// The file that is there.
+        file: &'static str,
+    },
+    /// Another run is at work in the output folder.
+    #[error("another run is at work in {}; wait for it, or name another folder", dir.display())]
+    OutputBusy {
+        /// The output folder.
+        dir: PathBuf,
+    },
+    /// The output folder cannot be made.
+    #[error("cannot make the output folder {}", dir.display())]
+    Folder {
+        /// The output folder.
+        dir: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
     },
     /// There is nothing to resume.
     #[error("{} holds no checkpoint to resume from (no {file}); start without --resume", dir.display())]

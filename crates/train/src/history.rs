@@ -49,7 +49,7 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// Averages over the training batches, as they were trained on (distorted, with dropout).
     pub train: Scores,
-    /// On the validation set, with the averaged weights where averaging is on.
+    /// On the validation set (the test set where nothing is held out), with the averaged weights where averaging is on.
     pub validation: Scores,
     /// Seconds spent on training batches.
     pub seconds: f64,

@@ -2,7 +2,6 @@
 //!
 //! A run follows from its settings alone: see [`Trainer`].
 
-mod checkpoint;
 pub mod corpus;
 mod data;
 mod error;
@@ -17,15 +16,16 @@ mod rng;
 mod schedule;
 mod trainer;
 
-pub use checkpoint::Progress;
 pub use data::{Dataset, Epoch, Loader};
 pub use error::{Result, TrainError};
 pub use history::{EpochRecord, RunningMean, Scores};
-pub use loss::{correct, cross_entropy};
-pub use metrics::{ClassScores, ConfusionMatrix};
+pub use loss::{binary_cross_entropy, cross_entropy, huber, mean_squared_error};
+pub use metrics::{ClassScores, ConfusionMatrix, correct};
 pub use optim::{Optimizer, clip_grad_norm};
 pub use plot::{plot_confusion, plot_history};
 pub use record::{TrainingRecord, Versions};
 pub use rng::{mix, permutation};
 pub use schedule::{LearningRate, Schedule};
-pub use trainer::{Callback, Objective, Outcome, StepOutput, StepStatus, Trainer, TrainerConfig};
+pub use trainer::{
+    Callback, Objective, Outcome, Progress, RunFolder, StepOutput, StepStatus, Trainer, TrainerConfig,
+};

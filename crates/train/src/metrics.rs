@@ -1,6 +1,16 @@
 //! Metrics of classifiers.
 
 use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
+
+/// How many rows of `logits` `[batch, classes]` have their largest value at `labels` `[batch]`.
+pub fn correct(logits: &Tensor, labels: &Tensor) -> usize {
+    logits
+        .argmax(-1, false)
+        .eq_tensor(labels)
+        .sum(Kind::Int64)
+        .int64_value(&[]) as usize
+}
 
 /// Counts of true against predicted classes, and what follows from them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

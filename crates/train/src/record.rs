@@ -41,7 +41,7 @@ impl Default for Versions {
     fn default() -> Self {
         Self {
             sensorium: env!("CARGO_PKG_VERSION").to_string(),
-            libtorch: "2.11.0".to_string(),
+            libtorch: sensorium_blocks::LIBTORCH_VERSION.to_string(),
         }
     }
 }

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use sensorium_blocks::Params;
 use sensorium_vision::augment::{AugmentConfig, augment};
@@ -12,17 +10,18 @@ use sensorium_vision::models::{Arch, Config, Framing, Network};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
-use super::recorder::Recorder;
+use super::Session;
+use super::session::{Plan, described, settings_error};
 use crate::data::{Dataset, Loader};
 use crate::error::{Result, TrainError};
 use crate::history::{RunningMean, Scores};
-use crate::loss::{correct, cross_entropy};
-use crate::metrics::ConfusionMatrix;
+use crate::loss::cross_entropy;
+use crate::metrics::{ConfusionMatrix, correct};
 use crate::optim::Optimizer;
 use crate::record::TrainingRecord;
 use crate::rng::mix;
 use crate::schedule::{LearningRate, Schedule};
-use crate::trainer::{Callback, Objective, Outcome, StepOutput, Trainer, TrainerConfig};
+use crate::trainer::{Objective, Outcome, StepOutput, Trainer, TrainerConfig};
 
 /// Height and width of a picture.
 const SIDE: usize = 28;
@@ -112,26 +111,6 @@ impl Settings {
     }
 }
 
-/// What is around a run but does not shape its result.
-pub struct Session<'a> {
-    /// The folder of the IDX files.
-    pub data_dir: &'a Path,
-    /// The output folder.
-    pub out: &'a Path,
-    /// Go on with the run in the output folder.
-    pub resume: bool,
-    /// Threads that prepare batches.
-    pub workers: usize,
-    /// Where to compute.
-    pub device: Device,
-    /// Time between checkpoints within an epoch.
-    pub save_every: Duration,
-    /// Ends the run early, with a checkpoint.
-    pub stop: Arc<AtomicBool>,
-    /// Is told how it goes.
-    pub callback: &'a mut dyn Callback,
-}
-
 /// What a run came to.
 #[derive(Debug)]
 pub struct Report {
@@ -149,72 +128,55 @@ pub struct Report {
 /// # Errors
 /// If the data cannot be read, the settings make no sense, the output folder holds another run, the
 /// loss diverges, or a file cannot be written.
-pub fn train(settings: &Settings, session: Session<'_>) -> Result<Report> {
-    let checkpoint = session.out.join(Trainer::CHECKPOINT);
-    if checkpoint.exists() && !session.resume {
-        return Err(TrainError::OutputTaken {
-            dir: session.out.to_path_buf(),
-        });
-    }
-    let train = mnist::Digits::load(session.data_dir, Split::Train)?;
-    let test = mnist::Digits::load(session.data_dir, Split::Test)?;
+pub fn train(settings: &Settings, data_dir: &Path, session: Session<'_>) -> Result<Report> {
+    let train = mnist::Digits::load(data_dir, Split::Train)?;
+    let test = mnist::Digits::load(data_dir, Split::Test)?;
     if settings.validation >= train.labels.len() {
         let (asked, there) = (settings.validation, train.labels.len());
         return Err(TrainError::Settings(format!(
             "cannot hold out {asked} pictures for validation: the training set has only {there}"
         )));
     }
+    let data = [&train.images, &train.labels, &test.images, &test.labels];
+    let described = described(settings, data.map(Vec::as_slice))?;
     let (train, held_out) = split(train, settings.validation);
 
     let config = settings.data.model_config(settings.arch);
     let classes = config.labels()?.len() as i64;
-    let params = Params::fresh(settings.trainer.seed as i64).on(session.device);
+    let device = session.device;
+    let params = Params::fresh(settings.trainer.seed as i64).on(device);
     let network = Network::new(&params, settings.arch, classes)?;
-
-    let described = serde_json::to_value(settings).map_err(|e| TrainError::Settings(e.to_string()))?;
-    let mut trainer = Trainer::new(settings.trainer.clone(), &params, described.clone(), session.out)
-        .with_stop_flag(session.stop)
-        .save_every(session.save_every);
-    if session.resume {
-        trainer.resume()?;
-    }
-    let text = serde_json::to_vec_pretty(&config).map_err(|e| TrainError::Settings(e.to_string()))?;
-    sensorium_hub::atomic::write_bytes(&session.out.join("config.json"), &text)?;
-
-    let seed = mix(settings.trainer.seed, &[0]);
+    let plan = Plan {
+        trainer: settings.trainer.clone(),
+        settings: described,
+        params: &params,
+        model: &serde_json::to_value(&config).map_err(settings_error)?,
+    };
     let pictures = Pictures {
         digits: train,
         augment: settings.augment.clone(),
     };
+    let seed = mix(settings.trainer.seed, &[0]);
     let loader = Loader::new(pictures, settings.batch_size, seed, session.workers);
-    let mut recorder = Recorder::new(
-        session.callback,
-        session.out,
-        described,
-        &trainer,
-        &params,
-        session.device,
-    );
-    let validation = held_out.as_ref().unwrap_or(&test);
     let learner = Learner {
         network: &network,
-        validation: Inputs::new(validation, session.device),
+        validation: Inputs::new(held_out.as_ref().unwrap_or(&test), device),
         smoothing: settings.smoothing,
-        device: session.device,
+        device,
     };
-    let outcome = trainer.run(&learner, &loader, &mut recorder)?;
-    let mut record = recorder.finish(trainer.progress().seconds)?;
+    let mut run = session.run(plan, &learner, &loader)?;
     let mut test_matrix = None;
-    if outcome == Outcome::Finished {
-        let file = session.out.join(Trainer::MODEL);
-        let matrix = evaluate_file(&file, settings.arch, classes, &test, session.device)?;
-        record.test_accuracy = Some(matrix.accuracy());
+    if run.outcome == Outcome::Finished {
+        let folder = run.trainer.folder();
+        let file = folder.file(Trainer::MODEL);
+        let matrix = evaluate_file(&file, settings.arch, classes, &test, device)?;
+        run.record.test_accuracy = Some(matrix.accuracy());
+        run.record.save(folder.path())?;
         test_matrix = Some(matrix);
     }
-    record.save(session.out)?;
     Ok(Report {
-        outcome,
-        record,
+        outcome: run.outcome,
+        record: run.record,
         test: test_matrix,
     })
 }

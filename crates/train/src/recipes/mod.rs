@@ -3,3 +3,6 @@
 pub mod lm;
 pub mod mnist;
 mod recorder;
+mod session;
+
+pub use session::Session;

@@ -1,6 +1,6 @@
 //! What every recipe writes while it runs: `training.json` and a plot.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sensorium_blocks::Params;
 use tch::Device;
@@ -23,26 +23,26 @@ impl<'a> Recorder<'a> {
     /// A recorder of a run that stands where `trainer` does.
     pub fn new(
         inner: &'a mut dyn Callback,
-        dir: &Path,
-        settings: serde_json::Value,
         trainer: &Trainer,
+        settings: serde_json::Value,
         params: &Params,
         device: Device,
     ) -> Self {
+        let epochs = trainer.progress().history.clone();
         let record = TrainingRecord {
             versions: Versions::default(),
             threads: tch::get_num_threads(),
             device: format!("{device:?}").to_lowercase(),
             settings,
             parameters: params.count(),
-            seconds: 0.0,
-            epochs: trainer.progress().history.clone(),
+            seconds: epochs.iter().map(|epoch| epoch.seconds).sum(),
+            epochs,
             test_accuracy: None,
         };
         Self {
             inner,
             record,
-            dir: dir.to_path_buf(),
+            dir: trainer.folder().path().to_path_buf(),
             failed: None,
         }
     }

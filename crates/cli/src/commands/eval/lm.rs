@@ -7,11 +7,10 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use sensorium::text::{Error, TextGenerator};
 use sensorium::train::corpus::{self, CorpusOptions};
-use sensorium::train::recipes::lm::{Quality, evaluate};
+use sensorium::train::recipes::lm::{Quality, evaluate, token_ids};
 use serde_json::json;
 
 use crate::context::Context;
-use crate::corpus::token_ids;
 use crate::print;
 
 /// Tokens of a window unless told otherwise, of a model that takes so many.

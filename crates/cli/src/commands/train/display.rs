@@ -12,6 +12,8 @@ pub struct Display<'a> {
     bar: Option<ProgressBar>,
     /// What is counted a second.
     examples: &'static str,
+    /// The set that is validated on.
+    validation: &'static str,
 }
 
 impl<'a> Display<'a> {
@@ -21,6 +23,15 @@ impl<'a> Display<'a> {
             context,
             bar: None,
             examples,
+            validation: "validation",
+        }
+    }
+
+    /// Calls the set that is validated on by its name.
+    pub fn validated_on(self, set: &'static str) -> Self {
+        Self {
+            validation: set,
+            ..self
         }
     }
 
@@ -60,10 +71,11 @@ impl Callback for Display<'_> {
             let _ = print::json(&epoch);
         } else if !self.context.global.quiet {
             eprintln!(
-                "epoch {:>3}  loss {:.4}  accuracy {:.2} %  validation loss {:.4}  accuracy {:.2} %{}  {:.0} {}/s",
+                "epoch {:>3}  loss {:.4}  accuracy {:.2} %  {} loss {:.4}  accuracy {:.2} %{}  {:.0} {}/s",
                 epoch.epoch,
                 epoch.train.loss,
                 100.0 * epoch.train.accuracy,
+                self.validation,
                 epoch.validation.loss,
                 100.0 * epoch.validation.accuracy,
                 if best { " *" } else { "  " },

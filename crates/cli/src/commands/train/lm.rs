@@ -9,14 +9,13 @@ use sensorium::blocks::Params;
 use sensorium::hub::Model;
 use sensorium::text::tokenizer::{Algorithm, Tokenizer, TrainOptions};
 use sensorium::train::corpus::{self, CorpusOptions, Texts};
-use sensorium::train::recipes::lm::{self, Corpus, Report, Session, Settings};
+use sensorium::train::recipes::lm::{self, Corpus, Report, Settings};
 use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, TrainerConfig};
 use serde_json::{Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, share, stop_on_ctrl_c, stopped};
+use super::options::{RunArgs, share, stopped};
 use crate::context::Context;
-use crate::corpus::token_ids;
 use crate::print;
 
 /// The settings of a run.
@@ -89,6 +88,7 @@ enum ArchName {
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let device = context.device()?;
+    let folder = args.run.folder()?;
     let texts = corpus::read(
         &args.data,
         &CorpusOptions {
@@ -96,7 +96,6 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             held_out: args.held_out,
         },
     )?;
-    let out = args.run.out()?;
     let (config, params, tokenizer) = match &args.from {
         Some(name) => {
             let model = context.hub()?.resolve(name)?;
@@ -113,28 +112,23 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             )
         }
     };
-    let corpus = encode(&texts, &tokenizer)?;
+    let corpus = Corpus::new(&texts, &tokenizer)?;
+    if corpus.validation.is_empty() {
+        bail!("nothing is held out to validate on: give a validation file or a larger --held-out");
+    }
     context.detail(&format!(
         "{} tokens to learn, {} to validate on, {} in the vocabulary",
         corpus.train.len(),
         corpus.validation.len(),
         tokenizer.vocab_size()
     ));
-    tokenizer.save(out)?;
     let settings = settings(args, config, context);
     let mut display = Display::new(context, "tokens");
-    let session = Session {
-        out,
-        resume: args.run.resume,
-        device,
-        save_every: args.run.save_every(),
-        stop: stop_on_ctrl_c()?,
-        callback: &mut display,
-    };
-    let report = lm::train(&settings, params, corpus, session)?;
+    let session = args.run.session(folder, device, &mut display)?;
+    let report = lm::train(&settings, params, &tokenizer, corpus, session)?;
     display.finish();
     if report.outcome == Outcome::Stopped {
-        return Ok(stopped(report.record.epochs.len(), out));
+        return Ok(stopped(report.record.epochs.len(), args.run.out()));
     }
     tell(&report, args, context)?;
     Ok(ExitCode::SUCCESS)
@@ -192,19 +186,6 @@ fn tokenizer(args: &Args, texts: &Texts, context: &Context) -> Result<Tokenizer>
     }
 }
 
-/// The tokens to learn and to validate on.
-fn encode(texts: &Texts, tokenizer: &Tokenizer) -> Result<Corpus> {
-    let corpus = Corpus {
-        train: token_ids(&texts.train, tokenizer)?,
-        validation: token_ids(&texts.validation, tokenizer)?,
-        validation_bytes: texts.validation.iter().map(String::len).sum(),
-    };
-    if corpus.validation.is_empty() {
-        bail!("nothing is held out to validate on: give a validation file or a larger --held-out");
-    }
-    Ok(corpus)
-}
-
 /// `config.json` of a new model.
 fn fresh_config(args: &Args, tokenizer: &Tokenizer) -> Value {
     let vocabulary = tokenizer.vocab_size();
@@ -239,7 +220,7 @@ fn fresh_config(args: &Args, tokenizer: &Tokenizer) -> Value {
 }
 
 fn tell(report: &Report, args: &Args, context: &Context) -> Result<()> {
-    let out = args.run.out()?;
+    let out = args.run.out();
     if context.global.json {
         return print::json(&json!({
             "out": out, "best": report.best, "parameters": report.record.parameters,

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::ValueEnum;
-use sensorium::train::recipes::mnist::{self, DataName, Report, Session, Settings};
+use sensorium::train::recipes::mnist::{self, DataName, Report, Settings};
 use sensorium::train::{Outcome, Trainer};
 use sensorium::vision::models::Arch;
 use serde_json::json;
 
 use super::display::Display;
-use super::options::{RunArgs, factor, set, share, stop_on_ctrl_c, stopped};
+use super::options::{RunArgs, factor, set, share, stopped};
 use crate::context::Context;
 use crate::print;
 
@@ -42,9 +42,6 @@ pub struct Args {
     /// How much the pictures are distorted at random, as a factor of the recipe's own; 0 not at all
     #[arg(long, value_name = "FACTOR", value_parser = factor)]
     augment: Option<f64>,
-    /// Threads that prepare batches
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    workers: usize,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -78,26 +75,20 @@ impl Args {
 /// Runs the command.
 pub fn run(data: DataName, args: &Args, context: &Context) -> Result<ExitCode> {
     let settings = args.settings(data, context.global.seed.unwrap_or(0));
-    let data_dir = context.data_store(args.data.clone())?.locate(data.name())?;
     let device = context.device()?;
+    let folder = args.run.folder()?;
+    let data_dir = context.data_store(args.data.clone())?.locate(data.name())?;
     let mut display = Display::new(context, "images");
-    let session = Session {
-        data_dir: &data_dir,
-        out: args.run.out()?,
-        resume: args.run.resume,
-        workers: args.workers,
-        device,
-        save_every: args.run.save_every(),
-        stop: stop_on_ctrl_c()?,
-        callback: &mut display,
-    };
-    let report = mnist::train(&settings, session)?;
-    display.finish();
-    let out = args.run.out()?;
-    if report.outcome == Outcome::Stopped {
-        return Ok(stopped(report.record.epochs.len(), out));
+    if settings.validation == 0 {
+        display = display.validated_on("test");
     }
-    tell(&report, out, context)?;
+    let session = args.run.session(folder, device, &mut display)?;
+    let report = mnist::train(&settings, &data_dir, session)?;
+    display.finish();
+    if report.outcome == Outcome::Stopped {
+        return Ok(stopped(report.record.epochs.len(), args.run.out()));
+    }
+    tell(&report, args.run.out(), context)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::ValueEnum;
-use sensorium::train::{Optimizer, Schedule, TrainerConfig};
+use sensorium::tch::Device;
+use sensorium::train::recipes::Session;
+use sensorium::train::{Callback, Optimizer, RunFolder, Schedule, TrainerConfig};
 
 /// Where the run goes, and how it learns. What is not given comes from the recipe.
 #[derive(Debug, clap::Args)]
@@ -16,12 +18,16 @@ pub struct RunArgs {
     /// Folder for the model and the run's records
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Go on with the run in the output folder
+    /// Go on with the run in the output folder; with the same flags and threads the result is the same as of a
+    /// run that never stopped
     #[arg(long)]
-    pub resume: bool,
+    resume: bool,
     /// Seconds between checkpoints within an epoch
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     save_every: u32,
+    /// Threads that prepare batches
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(..=64))]
+    workers: u8,
     /// Peak learning rate
     #[arg(long, value_name = "RATE", value_parser = positive)]
     lr: Option<f64>,
@@ -58,16 +64,35 @@ enum OptimizerName {
 }
 
 impl RunArgs {
-    /// The output folder, made if it is not there.
-    pub fn out(&self) -> Result<&Path> {
-        std::fs::create_dir_all(&self.out)
-            .with_context(|| format!("cannot make the output folder {}", self.out.display()))?;
-        Ok(&self.out)
+    /// The output folder, for this run alone.
+    pub fn folder(&self) -> Result<RunFolder> {
+        let open = if self.resume {
+            RunFolder::resume
+        } else {
+            RunFolder::create
+        };
+        Ok(open(&self.out)?)
     }
 
-    /// Time between checkpoints.
-    pub fn save_every(&self) -> Duration {
-        Duration::from_secs(self.save_every.into())
+    /// The output folder's name.
+    pub fn out(&self) -> &Path {
+        &self.out
+    }
+
+    /// A run in `folder` on `device` that Ctrl-C stops.
+    pub fn session<'a>(
+        &self,
+        folder: RunFolder,
+        device: Device,
+        callback: &'a mut dyn Callback,
+    ) -> Result<Session<'a>> {
+        Ok(Session {
+            workers: self.workers.into(),
+            device,
+            save_every: Duration::from_secs(self.save_every.into()),
+            stop: stop_on_ctrl_c()?,
+            ..Session::new(folder, callback)
+        })
     }
 
     /// Replaces what was given.
@@ -89,7 +114,7 @@ pub fn set<T>(slot: &mut T, value: Option<T>) {
 }
 
 /// A flag that the first Ctrl-C sets: the run ends its step and saves. The second one ends the program.
-pub fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
+fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
     ctrlc::set_handler(move || {

@@ -6,6 +6,7 @@ use std::path::Path;
 use sensorium_blocks::TensorSource;
 use sensorium_hub::{SafetensorsFile, save_safetensors};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tch::Tensor;
 
 use crate::error::{Result, TrainError};
@@ -31,24 +32,19 @@ pub struct Progress {
 }
 
 /// The tensors of a run by name: weights and buffers, their averages, the optimiser's state.
-pub(crate) type NamedTensors = Vec<(String, Tensor)>;
+pub(super) type NamedTensors = Vec<(String, Tensor)>;
 
 /// The key of the description in the file's metadata.
 const KEY: &str = "sensorium.run";
 
 #[derive(Serialize, Deserialize)]
 struct Description {
-    settings: serde_json::Value,
+    settings: Value,
     progress: Progress,
 }
 
 /// Saves a run's state at `path`, replacing what was there in one rename.
-pub(crate) fn save(
-    path: &Path,
-    settings: &serde_json::Value,
-    progress: &Progress,
-    tensors: &NamedTensors,
-) -> Result<()> {
+pub(super) fn save(path: &Path, settings: &Value, progress: &Progress, tensors: &NamedTensors) -> Result<()> {
     let description = Description {
         settings: settings.clone(),
         progress: progress.clone(),
@@ -62,7 +58,7 @@ pub(crate) fn save(
 }
 
 /// Reads the state at `path` into `tensors`, in place, and returns where the run stands.
-pub(crate) fn restore(path: &Path, settings: &serde_json::Value, tensors: &NamedTensors) -> Result<Progress> {
+pub(super) fn restore(path: &Path, settings: &Value, tensors: &NamedTensors) -> Result<Progress> {
     let bad = |why: String| TrainError::BadCheckpoint {
         path: path.into(),
         why,
@@ -94,20 +90,64 @@ pub(crate) fn restore(path: &Path, settings: &serde_json::Value, tensors: &Named
     Ok(description.progress)
 }
 
-/// The first setting that differs, as "name: stored, not wanted".
-fn difference(stored: &serde_json::Value, wanted: &serde_json::Value) -> Option<String> {
-    let (Some(stored), Some(wanted)) = (stored.as_object(), wanted.as_object()) else {
-        return (stored != wanted).then(|| "not the same kind of run".to_string());
+/// The first setting that differs, as "name: this then, that now".
+fn difference(stored: &Value, wanted: &Value) -> Option<String> {
+    let (path, then, now) = first_difference(String::new(), stored, wanted)?;
+    let name = path.trim_start_matches('.');
+    Some(format!("{name}: {} then, {} now", shown(then), shown(now)))
+}
+
+/// Where the two differ first, below `path`, and what is there.
+fn first_difference<'a>(
+    path: String,
+    then: &'a Value,
+    now: &'a Value,
+) -> Option<(String, &'a Value, &'a Value)> {
+    let (Some(old), Some(new)) = (then.as_object(), now.as_object()) else {
+        return (then != now).then_some((path, then, now));
     };
-    let null = serde_json::Value::Null;
-    let keys = stored.keys().chain(wanted.keys());
-    keys.map(|key| {
-        (
-            key,
-            stored.get(key).unwrap_or(&null),
-            wanted.get(key).unwrap_or(&null),
-        )
+    old.keys().chain(new.keys()).find_map(|key| {
+        let [then, now] = [old, new].map(|settings| settings.get(key).unwrap_or(&Value::Null));
+        first_difference(format!("{path}.{key}"), then, now)
     })
-    .find(|(_, stored, wanted)| stored != wanted)
-    .map(|(key, stored, wanted)| format!("{key}: {stored} then, {wanted} now"))
+}
+
+/// A setting as a person would say it.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_string(),
+        Value::Array(_) | Value::Object(_) => "something else".to_string(),
+        Value::String(text) => text.clone(),
+        number => number.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_difference_names_the_setting() {
+        let then = json!({"batch": 8, "trainer": {"epochs": 2, "clip": null}, "data": "a"});
+        let mut now = then.clone();
+        assert_eq!(difference(&then, &now), None);
+        now["trainer"]["epochs"] = json!(3);
+        assert_eq!(
+            difference(&then, &now).as_deref(),
+            Some("trainer.epochs: 2 then, 3 now")
+        );
+        now = then.clone();
+        now["trainer"]["clip"] = json!(1.5);
+        assert_eq!(
+            difference(&then, &now).as_deref(),
+            Some("trainer.clip: nothing then, 1.5 now")
+        );
+        now = then.clone();
+        now["more"] = json!("x");
+        assert_eq!(
+            difference(&then, &now).as_deref(),
+            Some("more: nothing then, x now")
+        );
+    }
 }
