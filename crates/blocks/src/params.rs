@@ -3,71 +3,16 @@
 //! A model asks a [`Params`] scope for each tensor by name and shape. Behind it is either a stored
 //! checkpoint, or freshly initialised variables, or trainable copies of a stored checkpoint.
 
+mod error;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tch::{Device, Kind, Tensor};
 
+pub use error::ParamsError;
+
 use crate::{Init, TensorSource};
-
-/// Why a model could not get its parameters.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParamsError {
-    /// The checkpoint lacks a tensor that the model needs.
-    #[error("{origin}: tensor `{name}` {shape:?} is missing")]
-    Missing {
-        /// The tensor's full name.
-        name: String,
-        /// The shape that the model needs.
-        shape: Vec<i64>,
-        /// The checkpoint.
-        origin: String,
-    },
-    /// A stored tensor has another shape than the model needs.
-    #[error("{origin}: tensor `{name}`: expected shape {expected:?}, found {found:?}")]
-    Shape {
-        /// The tensor's full name.
-        name: String,
-        /// The shape that the model needs.
-        expected: Vec<i64>,
-        /// The stored shape.
-        found: Vec<i64>,
-        /// The checkpoint.
-        origin: String,
-    },
-    /// The checkpoint has tensors that the model did not ask for.
-    #[error("{origin}: {} the model has no place for: {}", count(.names.len()), list(.names))]
-    Surplus {
-        /// The tensors' full names.
-        names: Vec<String>,
-        /// The checkpoint.
-        origin: String,
-    },
-}
-
-fn count(n: usize) -> String {
-    if n == 1 {
-        "1 tensor".to_string()
-    } else {
-        format!("{n} tensors")
-    }
-}
-
-/// The first few names, quoted.
-fn list(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let mut text = names
-        .iter()
-        .take(SHOWN)
-        .map(|n| format!("`{n}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    if names.len() > SHOWN {
-        text += ", …";
-    }
-    text
-}
 
 /// What a tensor is to the training loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +56,7 @@ struct Store {
     trainable: bool,
     seed: i64,
     device: Device,
-    kind: Option<Kind>,
+    kind: Kind,
     given: Mutex<Vec<Param>>,
 }
 
@@ -136,11 +81,11 @@ impl Params {
 
     fn new(source: Option<Arc<dyn TensorSource>>, trainable: bool, seed: i64) -> Self {
         let store = Store {
+            kind: source.as_deref().map_or(Kind::Float, main_kind),
             source,
             trainable,
             seed,
             device: Device::Cpu,
-            kind: None,
             given: Mutex::default(),
         };
         Self {
@@ -157,12 +102,13 @@ impl Params {
         self.with(|store| store.device = device)
     }
 
-    /// Converts floating-point parameters to `kind` (unless told: as stored, `f32` for fresh ones).
+    /// Converts floating-point parameters to `kind`. Unless told, it is the kind that most stored values have (but
+    /// never `f64`), and `f32` for fresh ones: a model computes in one kind, however mixed its checkpoint.
     ///
     /// # Panics
     /// If a tensor has been given out already.
     pub fn of_kind(self, kind: Kind) -> Self {
-        self.with(|store| store.kind = Some(kind))
+        self.with(|store| store.kind = kind)
     }
 
     fn with(mut self, change: impl FnOnce(&mut Store)) -> Self {
@@ -187,7 +133,7 @@ impl Params {
     /// The learned tensor `name` of `shape`; `init` fills it where nothing is stored.
     ///
     /// # Errors
-    /// If the checkpoint lacks it or has it with another shape.
+    /// If the checkpoint lacks it, has it with another shape, or has no floating-point numbers.
     pub fn weight(&self, name: &str, shape: &[i64], init: Init) -> Result<Tensor, ParamsError> {
         self.get(name, shape, init, Role::Weight)
     }
@@ -272,10 +218,10 @@ impl Params {
         let name = self.full(name);
         let store = &*self.store;
         let tensor = match &store.source {
-            Some(source) => store.read(source.as_ref(), &name, shape)?,
+            Some(source) => store.read(source.as_ref(), &name, shape, role)?,
             None => {
                 tch::manual_seed(seed_of(store.seed, &name));
-                init.tensor(shape, store.kind.unwrap_or(Kind::Float), store.device)
+                init.tensor(shape, store.kind, store.device)
             }
         };
         let tensor = tensor.set_requires_grad(store.trainable && role == Role::Weight);
@@ -294,7 +240,13 @@ impl Store {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read(&self, source: &dyn TensorSource, name: &str, shape: &[i64]) -> Result<Tensor, ParamsError> {
+    fn read(
+        &self,
+        source: &dyn TensorSource,
+        name: &str,
+        shape: &[i64],
+        role: Role,
+    ) -> Result<Tensor, ParamsError> {
         let missing = || ParamsError::Missing {
             name: name.to_string(),
             shape: shape.to_vec(),
@@ -310,9 +262,16 @@ impl Store {
             });
         }
         let stored = source.tensor(name).ok_or_else(missing)?;
-        let kind = match self.kind {
-            Some(kind) if stored.is_floating_point() => kind,
-            _ => stored.kind(),
+        let kind = match role {
+            _ if stored.is_floating_point() => self.kind,
+            Role::Buffer => stored.kind(), // a count, an index
+            Role::Weight => {
+                return Err(ParamsError::Kind {
+                    name: name.to_string(),
+                    found: stored.kind(),
+                    origin: source.origin(),
+                });
+            }
         };
         // A variable must own its memory: training writes to it.
         Ok(stored.to_device_(self.device, kind, false, self.trainable))
@@ -327,6 +286,20 @@ impl std::ops::Div<&str> for &Params {
     }
 }
 
+/// The floating-point kind that most values of `source` have; `f32` for `f64` and where there is none.
+fn main_kind(source: &dyn TensorSource) -> Kind {
+    let mut counts = [(Kind::Float, 0), (Kind::Half, 0), (Kind::BFloat16, 0)];
+    for tensor in source.names().into_iter().filter_map(|name| source.tensor(name)) {
+        let kind = tensor.kind();
+        for (known, count) in &mut counts {
+            *count += if kind == *known { tensor.numel() } else { 0 };
+        }
+    }
+    let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(0);
+    let main = counts.iter().find(|(_, count)| *count == most);
+    main.map_or(Kind::Float, |(kind, _)| *kind)
+}
+
 /// A seed for each name: the FNV-1a hash of the name, mixed with `seed`.
 fn seed_of(seed: i64, name: &str) -> i64 {
     let mut hash = 0xcbf2_9ce4_8422_2325u64 ^ (seed as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -337,69 +310,4 @@ fn seed_of(seed: i64, name: &str) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::MemorySource;
-
-    fn source() -> Arc<dyn TensorSource> {
-        let options = (Kind::Float, Device::Cpu);
-        let tensors = [("a.weight", [2, 3]), ("a.bias", [2, 1]), ("b", [4, 1])];
-        let tensors = tensors.map(|(name, shape)| (name.to_string(), Tensor::ones(shape, options)));
-        Arc::new(MemorySource::new(tensors))
-    }
-
-    #[test]
-    fn errors_name_the_tensor() {
-        let params = Params::stored(source());
-        let error = (&params / "a").weight("gain", &[2], Init::Const(0.)).unwrap_err();
-        assert_eq!(error.to_string(), "memory: tensor `a.gain` [2] is missing");
-        let error = (&params / "a")
-            .weight("weight", &[3, 2], Init::Const(0.))
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "memory: tensor `a.weight`: expected shape [3, 2], found [2, 3]"
-        );
-        let _ = (&params / "a")
-            .weight("weight", &[2, 3], Init::Const(0.))
-            .unwrap();
-        let error = params.check_all_used().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "memory: 2 tensors the model has no place for: `a.bias`, `b`"
-        );
-    }
-
-    #[test]
-    fn stored_tensors_are_shared_and_trainable_ones_copied() {
-        let source = source();
-        let stored = source.tensor("b").unwrap();
-        let shared = Params::stored(Arc::clone(&source))
-            .weight("b", &[4, 1], Init::He)
-            .unwrap();
-        assert_eq!(shared.data_ptr(), stored.data_ptr());
-        assert!(!shared.requires_grad());
-        let copy = Params::trainable(source).weight("b", &[4, 1], Init::He).unwrap();
-        assert_ne!(copy.data_ptr(), stored.data_ptr());
-        assert!(copy.requires_grad());
-    }
-
-    #[test]
-    fn fresh_values_depend_on_seed_and_name_only() {
-        let draw = |seed, names: [&str; 2]| {
-            let params = Params::fresh(seed);
-            names.map(|n| params.weight(n, &[3, 3], Init::He).unwrap())
-        };
-        let [a, b] = draw(1, ["a", "b"]);
-        let [b2, a2] = draw(1, ["b", "a"]);
-        let [a3, _] = draw(2, ["a", "b"]);
-        assert!(a.equal(&a2) && b.equal(&b2));
-        assert!(!a.equal(&b) && !a.equal(&a3));
-    }
-
-    #[test]
-    fn kinds_convert_on_the_way_in() {
-        let params = Params::stored(source()).of_kind(Kind::Half);
-        assert_eq!(params.weight("b", &[4, 1], Init::He).unwrap().kind(), Kind::Half);
-    }
-}
+mod tests;
