@@ -54,28 +54,3 @@ pub fn build_and_run() -> Result<()> {
 fn folder() -> PathBuf {
     workspace::root().join("examples/app")
 }
-
-/// The example programs of the workspace, as (package, example), in the order cargo lists them.
-///
-/// # Errors
-/// If the workspace cannot be read.
-pub fn workspace_examples() -> Result<Vec<(String, String)>> {
-    let metadata = workspace::metadata()?;
-    let packages = metadata["packages"]
-        .as_array()
-        .context("`cargo metadata` lists no packages")?;
-    let mut examples = Vec::new();
-    for package in packages {
-        for target in package["targets"].as_array().into_iter().flatten() {
-            let is_example = target["kind"]
-                .as_array()
-                .is_some_and(|kinds| kinds.contains(&"example".into()));
-            if let (true, Some(package), Some(name)) =
-                (is_example, package["name"].as_str(), target["name"].as_str())
-            {
-                examples.push((package.to_owned(), name.to_owned()));
-            }
-        }
-    }
-    Ok(examples)
-}

@@ -1,6 +1,8 @@
 //! `cargo xtask demo`: from a fresh clone to classified images, on shipped models and samples.
 
-use anyhow::Result;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
 
 use crate::steps::Steps;
 use crate::{setup, workspace};
@@ -8,10 +10,6 @@ use crate::{setup, workspace};
 /// What the demo runs, in order: a title and the program's arguments. `DIGIT` is one shipped sample image.
 const SHOWN: &[(&str, &[&str])] = &[
     ("what is here", &["doctor"]),
-    (
-        "classify a folder of digits",
-        &["classify", "examples/samples/digits"],
-    ),
     ("find the task from the content", &["run", "DIGIT", "--explain"]),
 ];
 
@@ -20,7 +18,7 @@ const SHOWN: &[(&str, &[&str])] = &[
 /// # Errors
 /// If a step fails.
 pub fn run() -> Result<()> {
-    let mut steps = Steps::new(2 + SHOWN.len());
+    let mut steps = Steps::new(3 + SHOWN.len());
     if !steps.run("libtorch", || setup::run(false)) {
         return steps.finish();
     }
@@ -43,6 +41,7 @@ pub fn run() -> Result<()> {
     let Some(binary) = binary else {
         return steps.finish();
     };
+    steps.run("classify a folder of digits", || classify(&binary));
     for (title, args) in SHOWN {
         steps.run(title, || {
             let digit = workspace::digit_samples()?.into_iter().next().unwrap_or_default();
@@ -64,5 +63,23 @@ pub fn run() -> Result<()> {
     println!("  {} classify YOUR_IMAGE", binary.display());
     println!("  {} tasks", binary.display());
     println!("  cargo xtask test");
+    Ok(())
+}
+
+/// Classifies the sample digits, whose names say what they are.
+fn classify(program: &Path) -> Result<()> {
+    let mut command = workspace::program(program);
+    let answers = workspace::output(command.args(["--offline", "classify", "examples/samples/digits"]))?;
+    print!("{answers}");
+    for line in answers.lines() {
+        let mut fields = line.split('\t');
+        let (Some(path), Some(label)) = (fields.next(), fields.next()) else {
+            bail!("expected a path and a label, found: {line}");
+        };
+        let name = Path::new(path).file_stem().context("a file name")?;
+        if name != label {
+            bail!("{path} was taken for a {label}");
+        }
+    }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod app;
 mod check;
 mod demo;
+mod examples;
 mod parity;
 mod setup;
 mod steps;

@@ -101,6 +101,23 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Runs `command`, after showing it, and returns what it printed; its messages go to the terminal.
+///
+/// # Errors
+/// If it cannot be started, does not succeed, or prints nothing.
+pub fn output(command: &mut Command) -> Result<String> {
+    println!("$ {}", shown(command));
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| format!("cannot start `{}`", shown(command)))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() || text.is_empty() {
+        bail!("`{}` failed ({})", shown(command), output.status);
+    }
+    Ok(text)
+}
+
 /// Runs a `cargo build` and returns the one executable that it made.
 ///
 /// # Errors
