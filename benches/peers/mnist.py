@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The peers of `mnist-bench`: the same network, data, batch size and threads in PyTorch eager or Keras on TensorFlow.
+"""The peers of the bench `mnist`: the same network, data, batch size and threads in PyTorch eager or Keras on TensorFlow.
 
     python mnist.py torch|keras DATA_DIR [--threads 2] [--reps 2]
 

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! cargo run --release -p sensorium-benches -- mnist DATA_DIR --python PYTHON
+//! cargo run --release -p sensorium-benches -- classify target/release/sensorium examples/samples/digits/7.png --python PYTHON
 //! cargo run --release -p sensorium-benches -- decode MODEL_DIR --python PYTHON
 //! ```
 
+mod classify;
 mod decode;
 mod mnist;
 mod table;
@@ -43,6 +45,8 @@ enum Bench {
         /// Folder with the four MNIST files
         data: PathBuf,
     },
+    /// One picture from the start of the process, beside Keras/TensorFlow and PyTorch eager
+    Classify(classify::Arguments),
     /// A language model: prompt and single tokens, beside transformers and llama.cpp
     Decode(decode::Arguments),
 }
@@ -52,6 +56,7 @@ fn main() -> Result<()> {
     tch::set_num_threads(cli.shared.threads);
     match cli.bench {
         Bench::Mnist { data } => mnist::run(&data, &cli.shared),
+        Bench::Classify(arguments) => classify::run(&arguments, &cli.shared),
         Bench::Decode(arguments) => decode::run(&arguments, &cli.shared),
     }
 }
