@@ -4,9 +4,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
 use sensorium::{Input, InputError, MAX_INPUT_BYTES, Origin};
 use walkdir::WalkDir;
+
+use crate::print;
 
 /// One input, not read yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,17 @@ pub struct Item {
     pub from_folder: bool,
     /// Whether the argument may be a text itself: it names no file, and does not look as if it were to.
     pub may_be_text: bool,
+    /// Why there is nothing to read: an empty folder, a pattern that fits nothing.
+    problem: Option<String>,
+}
+
+/// Why there is no input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// It lies in a folder among the inputs and is something else.
+    Other(String),
+    /// It cannot be read or used.
+    Failed(String),
 }
 
 /// The inputs that some arguments stand for.
@@ -31,8 +44,10 @@ pub struct Items {
 /// Finds the inputs that `arguments` stand for. Folders are walked in the order of names; files and
 /// folders whose names begin with a dot are left out.
 ///
+/// What stands for nothing or cannot be listed is an item whose [`Item::read`] says so.
+///
 /// # Errors
-/// If a folder cannot be walked, or a pattern or folder stands for nothing.
+/// If standard input is named twice.
 pub fn expand(arguments: &[PathBuf]) -> Result<Items> {
     let mut items = Vec::new();
     let mut several = arguments.len() > 1;
@@ -40,32 +55,23 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Items> {
         let before = items.len();
         if argument.is_dir() {
             several = true;
-            walk(argument, &mut items)?;
+            walk(argument, &mut items);
             if items.len() == before {
-                bail!("the folder {} holds no files", argument.display());
+                items.push(Item::bad(
+                    argument,
+                    format!("the folder {} holds no files", argument.display()),
+                ));
             }
         } else if let Some(pattern) = pattern(argument) {
-            let paths = match glob::glob(pattern) {
-                Err(_) if is_wordy(argument) => {
-                    items.push(Item::named(argument));
-                    continue;
-                }
-                paths => paths.with_context(|| format!("`{pattern}` is not a glob pattern"))?,
-            };
-            for path in paths {
-                let path = path.with_context(|| format!("cannot list what fits `{pattern}`"))?;
-                if path.is_dir() {
-                    walk(&path, &mut items)?;
+            several |= fitting(pattern, &mut items);
+            if items.len() == before {
+                items.push(if is_wordy(argument) {
+                    Item::named(argument) // "Who goes there?"
+                } else if glob::Pattern::new(pattern).is_err() {
+                    Item::file(argument) // a name with a bracket
                 } else {
-                    items.push(Item::named(&path));
-                }
-            }
-            if items.len() > before {
-                several = true;
-            } else if is_wordy(argument) {
-                items.push(Item::named(argument)); // "Who goes there?"
-            } else {
-                bail!("no file fits `{pattern}`");
+                    Item::bad(argument, format!("no file fits `{pattern}`"))
+                });
             }
         } else {
             items.push(Item::named(argument));
@@ -88,23 +94,47 @@ pub fn utf8(bytes: Vec<u8>, name: &str) -> Result<String> {
     })
 }
 
-fn walk(folder: &Path, items: &mut Vec<Item>) -> Result<()> {
+/// Adds the files that fit `pattern`; says whether there are any.
+fn fitting(pattern: &str, items: &mut Vec<Item>) -> bool {
+    let before = items.len();
+    for path in glob::glob(pattern).into_iter().flatten() {
+        match path {
+            Ok(path) if path.is_dir() => walk(&path, items),
+            Ok(path) => items.push(Item::file(&path)),
+            Err(error) => items.push(Item::bad(error.path(), unlistable(error.path(), error.error()))),
+        }
+    }
+    items.len() > before
+}
+
+fn walk(folder: &Path, items: &mut Vec<Item>) {
     let hidden = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b".");
     let entries = WalkDir::new(folder)
         .follow_links(true)
         .sort_by_file_name()
         .into_iter();
     for entry in entries.filter_entry(|entry| entry.depth() == 0 || !hidden(entry.file_name())) {
-        let entry = entry.with_context(|| format!("cannot walk the folder {}", folder.display()))?;
-        if !entry.file_type().is_dir() {
-            items.push(Item {
-                path: entry.into_path(),
+        match entry {
+            // A pipe or a device would be waited for.
+            Ok(entry) if entry.file_type().is_file() => items.push(Item {
                 from_folder: true,
-                may_be_text: false,
-            });
+                ..Item::file(entry.path())
+            }),
+            Ok(_) => {}
+            Err(error) => {
+                let path = error.path().unwrap_or(folder);
+                let problem = match error.io_error() {
+                    Some(cause) => unlistable(path, cause),
+                    None => error.to_string(), // folders that contain each other
+                };
+                items.push(Item::bad(path, problem));
+            }
         }
     }
-    Ok(())
+}
+
+fn unlistable(path: &Path, cause: &io::Error) -> String {
+    format!("cannot read {}: {cause}", path.display())
 }
 
 /// The argument as a glob pattern, if it is one and not a file of that very name.
@@ -132,8 +162,31 @@ impl Item {
             !text.trim().is_empty() && text != "-" && !text.contains(['/', '\\']) && !has_ending(argument);
         Self {
             path: argument.to_path_buf(),
-            from_folder: false,
             may_be_text: (word || is_wordy(argument)) && !argument.exists(),
+            ..Self::file(argument)
+        }
+    }
+
+    /// A file, whatever its name.
+    fn file(path: &Path) -> Self {
+        let is_dash = path == Path::new("-"); // the name of standard input
+        Self {
+            path: if is_dash {
+                Path::new(".").join(path)
+            } else {
+                path.to_path_buf()
+            },
+            from_folder: false,
+            may_be_text: false,
+            problem: None,
+        }
+    }
+
+    /// Something that stands for no input.
+    fn bad(path: &Path, problem: String) -> Self {
+        Self {
+            problem: Some(problem),
+            ..Self::file(path)
         }
     }
 
@@ -149,12 +202,21 @@ impl Item {
     }
 
     /// Reads and recognises it.
-    pub fn read(&self) -> Result<Input, InputError> {
-        if self.is_stdin() {
+    pub fn read(&self) -> Result<Input, Unread> {
+        if let Some(problem) = &self.problem {
+            return Err(Unread::Failed(problem.clone()));
+        }
+        let input = if self.is_stdin() {
             Input::read_from(io::stdin().lock(), Origin::Stdin, MAX_INPUT_BYTES)
         } else {
             Input::read(&self.path, MAX_INPUT_BYTES)
-        }
+        };
+        input.map_err(|error| match error {
+            InputError::Unrecognized { looks_like, .. } if self.from_folder => {
+                Unread::Other(format!("{} {looks_like}", self.name()))
+            }
+            error => Unread::Failed(print::causes(&error)),
+        })
     }
 
     fn is_stdin(&self) -> bool {
@@ -190,13 +252,52 @@ mod tests {
         assert!(found.several && !found.items[0].from_folder);
 
         assert!(!expand(&[root.join("a.png")]).unwrap().several);
-        assert!(
-            expand(&[root.join("*.gif")])
-                .unwrap_err()
-                .to_string()
-                .starts_with("no file fits")
-        );
         assert!(expand(&["-".into(), "-".into()]).is_err());
+    }
+
+    #[test]
+    fn what_stands_for_nothing_says_so_and_the_others_go_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        fs::create_dir(root.join("empty")).unwrap();
+        fs::create_dir(root.join("full")).unwrap();
+        fs::write(root.join("full/a.txt"), "some words").unwrap();
+        fs::write(root.join("b[1.txt"), "more words").unwrap();
+        let arguments = ["*.gif", "empty", "full", "b[1.txt", "c[1.txt"].map(|name| root.join(name));
+        let read: Vec<_> = expand(&arguments).unwrap().items.iter().map(Item::read).collect();
+        let failed = |at: usize, part: &str| match &read[at] {
+            Err(Unread::Failed(problem)) => assert!(problem.contains(part), "{problem}"),
+            other => panic!("{other:?}"),
+        };
+        failed(0, "no file fits");
+        failed(1, "holds no files");
+        assert!(read[2].is_ok() && read[3].is_ok());
+        failed(4, "cannot read");
+        assert_eq!(read.len(), 5);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_nowhere_and_pipes_do_not_end_a_walk() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        fs::write(root.join("z.txt"), "words").unwrap();
+        std::os::unix::fs::symlink("nowhere", root.join("a.txt")).unwrap();
+        let made = std::process::Command::new("mkfifo")
+            .arg(root.join("pipe"))
+            .status();
+        assert!(made.unwrap().success());
+        let found = expand(&[root.to_path_buf()]).unwrap();
+        assert_eq!(names(&found, root), ["a.txt", "z.txt"]);
+        assert!(matches!(found.items[0].read(), Err(Unread::Failed(problem)) if problem.contains("a.txt")));
+        assert!(found.items[1].read().is_ok());
+    }
+
+    #[test]
+    fn a_file_may_be_called_dash() {
+        assert!(!Item::file(Path::new("-")).is_stdin());
+        assert!(!Item::named(Path::new("./-")).is_stdin());
+        assert!(Item::named(Path::new("-")).is_stdin());
     }
 
     #[test]

@@ -13,11 +13,11 @@ mod progress;
 mod sampling;
 mod table;
 
-use std::io;
 use std::panic;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use sensorium::{RegistryError, RouteError};
 
 use crate::args::Cli;
 use crate::context::Context;
@@ -46,19 +46,30 @@ fn run(cli: Cli) -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS, // `| head` has seen enough
+        Err(error) if reader_is_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", print::one_line(&error));
-            ExitCode::FAILURE
+            ExitCode::from(if is_wrong_usage(&error) { 2 } else { 1 })
         }
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+fn reader_is_gone(error: &anyhow::Error) -> bool {
     error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+        .downcast_ref::<print::StdoutError>()
+        .is_some_and(print::StdoutError::reader_is_gone)
+}
+
+/// A name that is not one of those on a list is wrong usage, like a flag that does not exist.
+fn is_wrong_usage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let of_route = match cause.downcast_ref() {
+            Some(RouteError::Task(error)) => Some(error),
+            _ => None,
+        };
+        let task = of_route.or_else(|| cause.downcast_ref());
+        matches!(task, Some(RegistryError::UnknownTask { .. }))
+    })
 }
 
 /// A panic is a bug in Sensorium, whatever the input: one sentence that asks for a report.
@@ -68,7 +79,7 @@ fn bug_report(info: &panic::PanicHookInfo<'_>) -> String {
     let message = message
         .or_else(|| payload.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
-    let message = message.lines().next().unwrap_or_default(); // libtorch adds its own stack trace
+    let message = print::without_stack(message);
     let place = info
         .location()
         .map(|at| format!(" ({}:{})", at.file(), at.line()))

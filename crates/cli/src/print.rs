@@ -2,6 +2,7 @@
 //! reader is gone.
 
 use std::error::Error;
+use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 
 use anyhow::Result;
@@ -14,8 +15,36 @@ use crate::context::Terminal;
 /// Writes text as it is.
 pub fn text(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(stdout_error)
+}
+
+/// Standard output could not be written.
+#[derive(Debug)]
+pub struct StdoutError(io::Error);
+
+impl StdoutError {
+    /// Whether the reader is gone, as `| head` is when it has seen enough.
+    pub fn reader_is_gone(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl Display for StdoutError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("cannot write to standard output")
+    }
+}
+
+impl Error for StdoutError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// A failed write to standard output as an error that `main` knows.
+pub fn stdout_error(error: io::Error) -> anyhow::Error {
+    StdoutError(error).into()
 }
 
 /// Writes a value as one line of JSON.
@@ -42,13 +71,22 @@ fn joined<'a>(chain: impl Iterator<Item = &'a (dyn Error + 'static)>) -> String 
     let mut sentence = String::new();
     for cause in chain {
         let cause = cause.to_string();
+        let cause = without_stack(&cause);
         if sentence.is_empty() {
-            sentence = cause;
-        } else if !sentence.contains(&cause) {
+            sentence = cause.to_owned();
+        } else if !sentence.contains(cause) {
             sentence = format!("{sentence}: {cause}");
         }
     }
     sentence.replace('\n', " ")
+}
+
+/// A message of libtorch's without the stack trace that it adds, with true or escaped line ends.
+pub fn without_stack(message: &str) -> &str {
+    let Some(stack) = message.find("Exception raised from") else {
+        return message;
+    };
+    message[..stack].trim_end_matches("\\n").trim_end()
 }
 
 /// The one result of a command, in full.
@@ -94,6 +132,18 @@ mod tests {
             .context("cannot read x: not found")
             .context("cannot\nstart");
         assert_eq!(one_line(&error), "cannot start: cannot read x: not found");
+    }
+
+    #[test]
+    fn stack_traces_are_left_out() {
+        for stack in
+            ["\n", "\\n", " "].map(|gap| format!("{gap}Exception raised from x at y.cpp:1\nframe #0: z"))
+        {
+            let message = format!("shape '[2]' is invalid{stack}");
+            assert_eq!(without_stack(&message), "shape '[2]' is invalid");
+            let error = anyhow!(message).context("cannot classify");
+            assert_eq!(one_line(&error), "cannot classify: shape '[2]' is invalid");
+        }
     }
 
     #[test]

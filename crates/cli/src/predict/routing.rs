@@ -23,11 +23,11 @@ pub fn texts(request: &Request<'_>, items: &[Item], registry: &Registry, hub: &H
     if !items.iter().any(|item| item.may_be_text) {
         return Ok(Texts::None);
     }
-    if request.task.is_none() && request.model.is_none() {
+    if !request.names_route() {
         let any_task = request.output.is_none();
         return Ok(if any_task { Texts::Wordy } else { Texts::None });
     }
-    let task = route(request, None, items, true, registry, hub)?.task;
+    let task = route(request, None, registry, hub)?.task;
     Ok(if task.takes(InputKind::Text) {
         Texts::Any
     } else {
@@ -35,28 +35,23 @@ pub fn texts(request: &Request<'_>, items: &[Item], registry: &Registry, hub: &H
     })
 }
 
-/// The task and model that serve the request; `sample` is the first input that can be read.
+/// The task and model that serve the request; `input` decides where neither was named.
 pub fn route<'a>(
     request: &Request<'_>,
-    sample: Option<&Input>,
-    items: &[Item],
-    several: bool,
+    input: Option<&Input>,
     registry: &'a Registry,
     hub: &Hub,
 ) -> Result<Route<'a>> {
     let model = request.model.map(|name| hub.resolve(name)).transpose()?;
     let config = model.as_ref().map(|model| model.config()).transpose()?;
     let hint = model.as_ref().zip(config.as_ref());
-    // Among several, one of the wrong kind is an error of its own, or skipped in a folder.
-    let decides = request.task.is_none() && request.model.is_none();
-    let alone = !several && items.len() == 1;
     Ok(registry.route(&RouteRequest {
         task: request.task,
         model: hint.map(|(model, config)| ModelHint {
             name: model.name(),
             config,
         }),
-        input: sample.filter(|_| decides || alone),
+        input,
         output: request.output,
     })?)
 }

@@ -1,0 +1,153 @@
+//! A pipeline for each kind of input: built when the first such input comes.
+
+use anyhow::Result;
+use sensorium::hub::Hub;
+use sensorium::{Input, InputKind, Output, Pipeline, Registry, RegistryError, Route, Task};
+
+use super::routing::route;
+use super::{Outcome, Read, Request};
+use crate::context::Context;
+use crate::inputs::Unread;
+use crate::print;
+
+pub struct Pipelines<'a> {
+    request: &'a Request<'a>,
+    registry: &'a Registry,
+    hub: &'a Hub,
+    context: &'a Context,
+    built: Vec<Built<'a>>,
+    /// The pipeline of each kind seen so far, by its place in `built`, or why there is none.
+    of_kind: Vec<(InputKind, Result<usize, Missing>)>,
+}
+
+/// Why there is no pipeline for a kind of input.
+#[derive(Debug, Clone)]
+enum Missing {
+    /// No task takes it, or none that has a pipeline.
+    Task(String),
+    /// The pipeline cannot be built.
+    Pipeline(String),
+}
+
+struct Built<'a> {
+    task: &'a Task,
+    pipeline: Box<dyn Pipeline>,
+}
+
+impl<'a> Pipelines<'a> {
+    /// Where a task or model was named, its pipeline is built at once: nothing can be done without it.
+    pub fn new(
+        request: &'a Request<'a>,
+        registry: &'a Registry,
+        hub: &'a Hub,
+        context: &'a Context,
+    ) -> Result<Self> {
+        let mut pipelines = Self {
+            request,
+            registry,
+            hub,
+            context,
+            built: Vec::new(),
+            of_kind: Vec::new(),
+        };
+        if request.names_route() {
+            let route = route(request, None, registry, hub)?;
+            pipelines.build(&route)?;
+        }
+        Ok(pipelines)
+    }
+
+    /// An outcome for each input, in order. Those of one kind run together.
+    pub fn run(&mut self, batch: Vec<Read<'_>>) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(batch.len());
+        let mut groups: Vec<(Vec<usize>, Vec<Input>)> = Vec::new();
+        for (item, input) in batch {
+            let failed = |error| Outcome::Done(Err(error));
+            outcomes.push(match input {
+                Ok(input) => match self.pipeline_for(&input) {
+                    Ok(at) if self.built[at].task.takes(input.kind()) => {
+                        groups.resize_with(self.built.len(), Default::default);
+                        groups[at].0.push(outcomes.len());
+                        groups[at].1.push(input);
+                        failed("the pipeline gave no result for this input".to_owned())
+                    }
+                    Ok(_) if item.from_folder => Outcome::Skipped(what_it_is(&input)),
+                    Ok(at) => failed(wrong_kind(self.built[at].task, &input)),
+                    Err(Missing::Task(why)) if item.from_folder => {
+                        Outcome::Skipped(format!("{}: {why}", what_it_is(&input)))
+                    }
+                    Err(Missing::Task(why) | Missing::Pipeline(why)) => failed(why),
+                },
+                Err(Unread::Other(what)) => Outcome::Skipped(what),
+                Err(Unread::Failed(error)) => failed(error),
+            });
+        }
+        for ((places, inputs), built) in groups.into_iter().zip(&mut self.built) {
+            if inputs.is_empty() {
+                continue;
+            }
+            for (place, result) in places.into_iter().zip(built.pipeline.run(&inputs)) {
+                let result: Result<Output, String> = result.map_err(|error| print::causes(&error));
+                outcomes[place] = Outcome::Done(result);
+            }
+        }
+        outcomes
+    }
+
+    /// The place of the pipeline that serves `input`, or why there is none.
+    fn pipeline_for(&mut self, input: &Input) -> Result<usize, Missing> {
+        if self.request.names_route() {
+            return Ok(0);
+        }
+        let kind = input.kind();
+        if let Some((_, known)) = self.of_kind.iter().find(|(known, _)| *known == kind) {
+            return known.clone();
+        }
+        let found = match route(self.request, Some(input), self.registry, self.hub) {
+            Ok(route) => self.build(&route).map_err(|error| match error {
+                RegistryError::NoPipeline { .. } => Missing::Task(print::causes(&error)),
+                error => Missing::Pipeline(print::causes(&error)),
+            }),
+            Err(error) => Err(Missing::Task(print::one_line(&error))),
+        };
+        self.of_kind.push((kind, found.clone()));
+        found
+    }
+
+    /// The place of the pipeline that `route` leads to.
+    fn build(&mut self, route: &Route<'a>) -> Result<usize, RegistryError> {
+        for reason in &route.why {
+            self.context.detail(reason);
+        }
+        if let Some(at) = self
+            .built
+            .iter()
+            .position(|built| built.task.name == route.task.name)
+        {
+            return Ok(at);
+        }
+        let mut options = self.context.build_options(self.request.top_k);
+        options.generation.max_new_tokens = self.request.max_new_tokens;
+        let pipeline = self.registry.build(route, self.hub, &options)?;
+        self.built.push(Built {
+            task: route.task,
+            pipeline,
+        });
+        Ok(self.built.len() - 1)
+    }
+}
+
+fn wrong_kind(task: &Task, input: &Input) -> String {
+    let kinds: Vec<_> = task.inputs.iter().map(|kind| kind.with_article()).collect();
+    let (task, expected) = (task.name, kinds.join(" or "));
+    format!("the task `{task}` takes {expected}, but {}", what_it_is(input))
+}
+
+fn what_it_is(input: &Input) -> String {
+    format!(
+        "{} is {} ({})",
+        input.origin,
+        input.kind().with_article(),
+        input.format
+    )
+}

@@ -1,0 +1,89 @@
+//! How results are printed.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use sensorium::{Output, Route};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::print;
+
+/// A line of JSON when there are several inputs.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Output { input: &'a str, output: &'a Output },
+    Error { input: &'a str, error: &'a str },
+}
+
+/// How a command that only explains answers with `--json`.
+#[derive(Serialize)]
+struct Explanation<'a> {
+    task: &'a str,
+    model: Option<&'a str>,
+    why: &'a [String],
+}
+
+/// Prints results as they come, and remembers whether one failed.
+pub struct Printer<'a> {
+    pub context: &'a Context,
+    /// Whether results are labelled with their input.
+    pub several: bool,
+    /// How many results, errors among them, there were.
+    pub printed: usize,
+    /// Whether one has failed.
+    pub failed: bool,
+    /// Standard output, or a test's buffer.
+    pub out: &'a mut dyn Write,
+}
+
+impl Printer<'_> {
+    /// Prints the result of one input.
+    pub fn print(&mut self, input: &str, result: Result<Output, String>) -> Result<()> {
+        self.printed += 1;
+        self.failed |= result.is_err();
+        let text = match (&result, self.context.global.json, self.several) {
+            (Ok(output), true, false) => print::json_line(output)?,
+            (Ok(output), true, true) => print::json_line(&Line::Output { input, output })?,
+            (Ok(output), false, false) => print::one(output, self.context.terminal),
+            (Ok(output), false, true) => format!("{input}\t{}\n", print::brief(output)),
+            (Err(error), true, true) => print::json_line(&Line::Error { input, error })?,
+            (Err(error), _, _) => {
+                eprintln!("error: {error}");
+                return Ok(());
+            }
+        };
+        self.write(&text)
+    }
+
+    /// Prints a route and why it was taken.
+    pub fn explain(&mut self, route: &Route<'_>) -> Result<()> {
+        let (task, model) = (route.task.name, route.model.as_deref());
+        let text = if self.context.global.json {
+            print::json_line(&Explanation {
+                task,
+                model,
+                why: &route.why,
+            })?
+        } else {
+            let reasons: String = route.why.iter().map(|reason| format!("- {reason}\n")).collect();
+            format!("task:  {task}\nmodel: {}\n{reasons}", model.unwrap_or("none"))
+        };
+        self.write(&text)
+    }
+
+    fn write(&mut self, text: &str) -> Result<()> {
+        self.out.write_all(text.as_bytes()).map_err(print::stdout_error)
+    }
+
+    /// The command's exit status.
+    pub fn exit_code(&self) -> ExitCode {
+        if self.failed {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+}
