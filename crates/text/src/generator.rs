@@ -66,10 +66,11 @@ impl TextGenerator {
     /// # Errors
     /// If a file is missing or damaged, or the model is no language model.
     pub fn open(model: &Model, device: Device, kind: Option<Kind>) -> Result<Self, Error> {
+        let lm = CausalLm::open(model, device, kind)?; // first: a model of another kind has no tokenizer either
         Ok(Self {
             tokenizer: Tokenizer::open(model)?,
             published: published_config(model)?,
-            model: CausalLm::open(model, device, kind)?,
+            model: lm,
         })
     }
 

@@ -25,7 +25,7 @@ use crate::trainer::{Objective, Outcome, StepOutput, TrainerConfig};
 use data::Windows;
 pub use data::{Corpus, token_ids};
 pub use quality::Quality;
-use quality::over_windows;
+use quality::{over_windows, rows_at_once};
 
 /// Everything that shapes the result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -198,7 +198,8 @@ impl Objective for Learner<'_> {
 
     /// Every token of the validation text but the first, once; each sees the tokens of its block.
     fn validate(&self) -> Scores {
-        over_windows(self.validation, self.block, |ids| {
+        let rows = rows_at_once(self.block, self.model.vocabulary().unsigned_abs() as usize);
+        over_windows(self.validation, self.block, rows, |ids| {
             let (loss, hits) = self.loss(ids, false);
             (loss.double_value(&[]), hits)
         })

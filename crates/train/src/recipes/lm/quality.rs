@@ -27,16 +27,21 @@ impl Quality {
     }
 }
 
-/// Mean loss and accuracy on a text: windows of `block` tokens, one after the other. `loss` gives those of
-/// windows `[rows, block + 1]`.
+/// Windows of `block` tokens that are computed at once: their logits, of `vocabulary` numbers a token, are the
+/// most that an evaluation holds.
+pub(super) fn rows_at_once(block: usize, vocabulary: usize) -> usize {
+    const LOGITS: usize = 1 << 26; // 256 MB in f32
+    (LOGITS / vocabulary.max(8192) / block).max(1)
+}
+
+/// Mean loss and accuracy on a text: windows of `block` tokens, one after the other, `rows` at once. `loss` gives
+/// those of windows `[rows, block + 1]`.
 pub(super) fn over_windows(
     tokens: &[u32],
     block: usize,
+    rows: usize,
     mut loss: impl FnMut(&Tensor) -> (f64, usize),
 ) -> Scores {
-    /// Tokens of a batch: bounds the memory that logits take.
-    const TOKENS: usize = 8192;
-    let rows = (TOKENS / block).max(1);
     let ids: Vec<i64> = tokens.iter().map(|&id| i64::from(id)).collect();
     let whole = (ids.len() - 1) / block; // blocks with a target for each token
     let mut mean = RunningMean::default();
@@ -68,7 +73,7 @@ mod tests {
         for (count, block) in [(10, 3), (11, 5), (100, 7), (2, 1), (8200, 2)] {
             let tokens: Vec<u32> = (0..count).collect();
             let mut seen = Vec::new();
-            over_windows(&tokens, block, |ids| {
+            over_windows(&tokens, block, rows_at_once(block, 50_257), |ids| {
                 let len = ids.size()[1] - 1;
                 seen.extend(Vec::<i64>::try_from(ids.narrow(1, 1, len).reshape([-1])).unwrap());
                 (0.0, 0)
