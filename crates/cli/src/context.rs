@@ -4,10 +4,10 @@ use std::env;
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
-use anyhow::Result;
-use sensorium::BuildOptions;
+use anyhow::{Result, bail};
 use sensorium::hub::datasets::{DataOptions, DataStore};
 use sensorium::hub::{Hub, HubOptions, NoProgress, Progress};
+use sensorium::{BuildOptions, DType};
 
 use crate::args::Global;
 use crate::progress::Downloads;
@@ -85,6 +85,17 @@ impl Context {
             sensorium::tch::set_num_threads(threads.into());
         }
         Ok(self.global.device.resolve()?)
+    }
+
+    /// Refuses `--dtype` where there is no choice.
+    ///
+    /// # Errors
+    /// If another one than f32 was asked for; `what` computes in f32 alone.
+    pub fn only_f32(&self, what: &str) -> Result<()> {
+        match self.global.dtype {
+            None | Some(DType::F32) => Ok(()),
+            Some(_) => bail!("{what} is in f32: leave out --dtype"),
+        }
     }
 
     /// How pipelines are built.

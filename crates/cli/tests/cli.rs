@@ -139,6 +139,7 @@ fn wrong_usage_exits_with_2() {
     );
     check(&["tasks", "--threads", "0"], &["--threads"]);
     check(&["classify", "x", "-k", "0"], &["--top-k"]);
+    check(&["eval", "mnist", "--plot", "c.png"], &["c.png", ".svg"]);
     check(&["tasks", "-q", "-v"], &["cannot be used with"]);
     check(
         &["run", "words", "-t", "sumarize"],

@@ -41,11 +41,18 @@ macro_rules! shipped_model {
 }
 
 /// Every shipped model, in the order `models list` shows them.
-pub const MODELS: &[ShippedModel] = &[shipped_model!(
-    "mnist-cnn",
-    "image-classification",
-    ["config.json", "model.safetensors", "README.md"]
-)];
+pub const MODELS: &[ShippedModel] = &[
+    shipped_model!(
+        "mnist-net",
+        "image-classification",
+        ["config.json", "model.safetensors", "README.md"]
+    ),
+    shipped_model!(
+        "mnist-cnn",
+        "image-classification",
+        ["config.json", "model.safetensors", "README.md"]
+    ),
+];
 
 /// The shipped model called `name`.
 pub fn find(name: &str) -> Option<&'static ShippedModel> {

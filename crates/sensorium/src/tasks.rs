@@ -123,7 +123,7 @@ pub const TASKS: &[Task] = &[
         summary: "Say what is in an image",
         inputs: &[Image],
         output: OutputKind::Classification,
-        default_model: Some("mnist-cnn"),
+        default_model: Some("mnist-net"),
         architectures: &["ForImageClassification"],
         model_types: &["mnist-cnn", "mnist-net"],
         build: IMAGE_CLASSIFICATION,

@@ -49,11 +49,20 @@ impl DataName {
         }
     }
 
-    fn model_config(self, arch: Arch) -> Config {
+    /// The names of its classes, in order.
+    pub fn classes(self) -> impl Iterator<Item = &'static str> {
         match self {
-            DataName::Mnist => Config::new(arch, mnist::MNIST_CLASSES, Framing::Digit),
-            DataName::FashionMnist => Config::new(arch, mnist::FASHION_MNIST_CLASSES, Framing::Object),
+            DataName::Mnist => mnist::MNIST_CLASSES.into_iter(),
+            DataName::FashionMnist => mnist::FASHION_MNIST_CLASSES.into_iter(),
         }
+    }
+
+    fn model_config(self, arch: Arch) -> Config {
+        let framing = match self {
+            DataName::Mnist => Framing::Digit,
+            DataName::FashionMnist => Framing::Object,
+        };
+        Config::new(arch, self.classes(), framing)
     }
 }
 
@@ -83,10 +92,10 @@ impl Settings {
     pub fn preset(data: DataName, arch: Arch) -> Self {
         let small = arch == Arch::MnistCnn;
         let trainer = TrainerConfig {
-            epochs: if small { 10 } else { 24 },
+            epochs: if small { 10 } else { 20 },
             optimizer: if small { Optimizer::ADAM } else { Optimizer::ADAMW },
             learning_rate: LearningRate {
-                peak: if small { 6e-3 } else { 3e-3 },
+                peak: if small { 6e-3 } else { 4e-3 },
                 schedule: Schedule::Cosine,
                 warmup: 0.1,
             },
@@ -96,7 +105,7 @@ impl Settings {
         };
         let augment = match (data, arch) {
             (_, Arch::MnistCnn) => Some(AugmentConfig::gentle()),
-            (DataName::Mnist, Arch::MnistNet) => Some(AugmentConfig::digits()),
+            (DataName::Mnist, Arch::MnistNet) => Some(AugmentConfig::digits().scaled(1.25)),
             (DataName::FashionMnist, Arch::MnistNet) => Some(AugmentConfig::clothes()),
         };
         Self {
@@ -105,7 +114,7 @@ impl Settings {
             batch_size: if small { 64 } else { 128 },
             validation: 5_000,
             augment,
-            smoothing: 0.0,
+            smoothing: if small { 0.0 } else { 0.1 },
             trainer,
         }
     }

@@ -18,7 +18,7 @@ pub use mnist_net::MnistNet;
 pub enum Arch {
     /// One convolution and one dense layer: the network of a first Keras lesson.
     MnistCnn,
-    /// Five convolutions with batch normalisation.
+    /// Six convolutions with batch normalisation.
     MnistNet,
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use sensorium::train::recipes::mnist::{DataName, evaluate};
 use sensorium::train::{ConfusionMatrix, plot_confusion};
 use sensorium::vision::ImageClassifier;
@@ -17,26 +17,57 @@ use crate::{print, table};
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The model: a folder, a shipped model or a hub id
-    #[arg(long, default_value = "mnist-cnn")]
-    model: String,
+    /// The model: a folder, a shipped model or a hub id [default: mnist-net for the digits]
+    #[arg(short, long)]
+    model: Option<String>,
     /// Folder that holds the data set [default: $SENSORIUM_DATA, then the cache]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Draw the confusion matrix to this SVG file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = svg)]
     plot: Option<PathBuf>,
+}
+
+/// A file that shall be an SVG picture.
+fn svg(name: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(name);
+    match path.extension() {
+        Some(ending) if ending.eq_ignore_ascii_case("svg") => Ok(path),
+        _ => Err("only SVG is drawn: name a file that ends in .svg".to_owned()),
+    }
+}
+
+/// The model that was named, or the shipped one for the data.
+fn model_name(data: DataName, args: &Args) -> Result<&str> {
+    match (&args.model, data) {
+        (Some(name), _) => Ok(name),
+        (None, DataName::Mnist) => Ok("mnist-net"),
+        (None, DataName::FashionMnist) => {
+            bail!(
+                "no model is shipped for fashion-mnist: train one (`sensorium train fashion-mnist`) and name its folder with --model"
+            )
+        }
+    }
 }
 
 /// Runs the command for either set.
 pub fn run(data: DataName, args: &Args, context: &Context) -> Result<ExitCode> {
-    let model = context.hub()?.resolve(&args.model)?;
+    context.only_f32("the evaluation of classifiers")?;
+    let model_name = model_name(data, args)?;
+    let model = context.hub()?.resolve(model_name)?;
     let device = context.device()?;
     let classifier = ImageClassifier::builder(&model).device(device).build()?;
     let data_dir = context.data_store(args.data.clone())?.locate(data.name())?;
     let digits = Digits::load(&data_dir, Split::Test)?;
 
     let labels = classifier.labels();
+    if !data.classes().eq(labels.iter().map(String::as_str)) {
+        context.note(&format!(
+            "the classes of {model_name} ({}) are not those of {}",
+            labels.join(", "),
+            data.name()
+        ));
+    }
     let start = Instant::now();
     let matrix = evaluate(classifier.network(), &digits, device, labels.len());
     let seconds = start.elapsed().as_secs_f64();
@@ -48,7 +79,7 @@ pub fn run(data: DataName, args: &Args, context: &Context) -> Result<ExitCode> {
     if context.global.json {
         let class = |(i, scores)| json!({ "label": name(i), "scores": scores });
         print::json(&json!({
-            "model": args.model,
+            "model": model_name,
             "dataset": data.name(),
             "split": "test",
             "images": matrix.total(),

@@ -87,6 +87,7 @@ enum ArchName {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
+    context.only_f32("training")?;
     let device = context.device()?;
     let folder = args.run.folder()?;
     let texts = corpus::read(

@@ -23,7 +23,7 @@ pub struct Args {
     /// The network
     #[arg(long, value_enum, default_value = "mnist-net")]
     arch: ArchName,
-    /// Passes over the training set [default: 10 for mnist-cnn, 24 for mnist-net]
+    /// Passes over the training set [default: 10 for mnist-cnn, 20 for mnist-net]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     epochs: Option<u32>,
     /// Folder that holds the data set [default: $SENSORIUM_DATA, then the cache]
@@ -74,6 +74,7 @@ impl Args {
 
 /// Runs the command.
 pub fn run(data: DataName, args: &Args, context: &Context) -> Result<ExitCode> {
+    context.only_f32("training")?;
     let settings = args.settings(data, context.global.seed.unwrap_or(0));
     let device = context.device()?;
     let folder = args.run.folder()?;
