@@ -13,9 +13,16 @@ use crate::{Error, Result};
 /// was. A device or a pipe is written directly, for there is nothing to replace.
 ///
 /// # Errors
-/// [`Error::Write`] if the folder does not exist or cannot be written, or if `write` fails.
+/// [`Error::Write`] or, where a file was there before, [`Error::Replace`], if the folder does not exist or
+/// cannot be written, or if `write` fails.
 pub fn write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    try_write(path, write).map_err(Error::write(path))
+    try_write(path, write).map_err(|source| match fs::metadata(path) {
+        Ok(meta) if meta.is_file() => Error::Replace {
+            path: path.into(),
+            source,
+        },
+        _ => Error::write(path)(source), // there was nothing, or a device that took a part of it
+    })
 }
 
 /// Writes `bytes` as the file at `path`: whole, or not at all.
@@ -50,7 +57,9 @@ fn try_write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let mut temp = temp_builder(&format!(".{}.", name.to_string_lossy()), path).tempfile_in(folder)?;
+    let mut temp = temp_builder(&format!(".{}.", name.to_string_lossy()), path)
+        .tempfile_in(folder)
+        .map_err(without_path)?;
     {
         let mut buffered = BufWriter::with_capacity(1 << 20, temp.as_file_mut());
         write(&mut buffered)?;
@@ -60,6 +69,15 @@ fn try_write(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) 
     temp.persist(path).map_err(|e| e.error)?;
     sync_folder(folder);
     Ok(())
+}
+
+/// The system's reason alone: the temporary file's name says nothing to anybody.
+fn without_path(error: io::Error) -> io::Error {
+    let message = error.to_string();
+    match message.split_once(" at path ") {
+        Some((reason, _)) => io::Error::new(error.kind(), reason),
+        None => error,
+    }
 }
 
 #[cfg(unix)]
@@ -131,6 +149,16 @@ mod tests {
         );
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(dir.path()), ["out.json"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named_without_the_temporary_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("no/out.json");
+        let error = write_bytes(&path, b"new").unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(error.to_string(), format!("cannot write {}", path.display()));
+        assert!(!source.contains(".tmp"), "{source}");
     }
 
     #[test]

@@ -26,8 +26,17 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
-    /// A file or folder could not be written; the one there before is as it was.
+    /// A file could not be replaced; the one there before is as it was.
     #[error("cannot write {}; what was there before is unchanged", path.display())]
+    Replace {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason, a full disk for instance.
+        #[source]
+        source: io::Error,
+    },
+    /// A file or folder could not be written.
+    #[error("cannot write {}", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -221,6 +230,16 @@ pub enum Error {
         /// Where it was looked for and what was missing there.
         looked: String,
     },
+    /// A folder holds another data set than the one asked for.
+    #[error("{} holds {found}, not {wanted}; name the folder of {wanted}", dir.display())]
+    OtherDataSet {
+        /// The folder.
+        dir: PathBuf,
+        /// The data set in it.
+        found: String,
+        /// The data set asked for.
+        wanted: String,
+    },
     /// A data set's file is damaged.
     #[error("{} is not the published file: expected {expected}, found {found}; pull it again", path.display())]
     DataFile {
@@ -334,7 +353,8 @@ pub fn near_names<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> V
     near.into_iter().take(3).map(|(_, k)| k.to_string()).collect()
 }
 
-fn did_you_mean(near: &[String]) -> String {
+/// The end of a sentence that suggests the names `near`; nothing if there are none.
+pub fn did_you_mean(near: &[String]) -> String {
     if near.is_empty() {
         return String::new();
     }

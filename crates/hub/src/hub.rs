@@ -114,6 +114,18 @@ impl Hub {
         })
     }
 
+    /// The model `name` that a program takes when none was named: the shipped one whatever lies in the current
+    /// folder, else as [`resolve`](Self::resolve).
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    pub fn resolve_default(&self, name: &str) -> Result<Model> {
+        match shipped::find(name) {
+            Some(model) => Ok(Model::shipped(model)),
+            None => self.resolve(name),
+        }
+    }
+
     /// Pulls the newest files of the model `id` from the hub into the cache, those that are not
     /// there yet. An interrupted pull goes on where it stopped.
     ///

@@ -29,13 +29,15 @@ mod pull;
 mod safetensors;
 mod shards;
 pub mod shipped;
+mod sniff;
 mod torch;
 
 pub use cache::CachedModel;
-pub use error::{Error, Result, SafetensorsProblem, SaveProblem, near_names};
+pub use error::{Error, Result, SafetensorsProblem, SaveProblem, did_you_mean, near_names};
 pub use hub::{Hub, HubOptions};
 pub use model::{Location, Model};
 pub use progress::{NoProgress, Progress};
 pub use safetensors::{SafetensorsFile, save_safetensors};
 pub use shards::{Sharded, ShardedSafetensors, ShardedTorch};
+pub use sniff::{Sniffed, image_format_name, sniff};
 pub use torch::{TorchFile, TorchProblem};

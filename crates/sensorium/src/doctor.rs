@@ -132,7 +132,7 @@ pub fn examine(hub: &Hub) -> Report {
     };
     let folders = folders();
     let (models, datasets) = (models(hub), datasets());
-    let problems = problems::of(&libtorch, &cuda, &cpu, &folders, &models, &datasets);
+    let problems = problems::of(&libtorch, &cuda, &cpu, &folders, &models);
     Report {
         version: env!("CARGO_PKG_VERSION"),
         features: features(),
@@ -184,6 +184,7 @@ fn version_beside(library: &Path) -> Option<String> {
 
 fn features() -> Vec<&'static str> {
     let all = [
+        ("text", cfg!(feature = "text")),
         ("vision", cfg!(feature = "vision")),
         ("train", cfg!(feature = "train")),
     ];

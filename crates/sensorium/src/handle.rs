@@ -180,6 +180,9 @@ impl<Out: Send + 'static> IntoFuture for Pending<Out> {
     }
 }
 
+/// A wait longer than a clock can hold would panic; this one is as good as for ever.
+const LONGEST_WAIT: Duration = Duration::from_secs(1 << 31);
+
 /// The model thread: batches until every handle is gone.
 fn serve<In, Out>(
     requests: &Receiver<Request<In, Out>>,
@@ -188,9 +191,12 @@ fn serve<In, Out>(
 ) {
     while let Ok(first) = requests.recv() {
         let (mut inputs, mut replies) = (vec![first.input], vec![first.reply]);
-        let deadline = Instant::now() + batching.max_wait;
+        let start = Instant::now();
         while inputs.len() < batching.max_batch {
-            let wait = deadline.saturating_duration_since(Instant::now());
+            let wait = batching
+                .max_wait
+                .saturating_sub(start.elapsed())
+                .min(LONGEST_WAIT);
             match requests.recv_timeout(wait) {
                 Ok(request) => {
                     inputs.push(request.input);
@@ -289,6 +295,16 @@ mod tests {
             |batch: Vec<usize>| batch,
         );
         assert_eq!(handle.run_all(0..10), Ok((0..10).collect()));
+    }
+
+    #[test]
+    fn waiting_for_ever_fills_the_batch() {
+        let batching = Batching {
+            max_batch: 2,
+            max_wait: Duration::MAX,
+        };
+        let handle = Handle::spawn(batching, |batch: Vec<i32>| vec![batch.len(); batch.len()]);
+        assert_eq!(handle.run_all([1, 2, 3, 4]), Ok(vec![2; 4]));
     }
 
     #[test]

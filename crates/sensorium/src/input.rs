@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use image::DynamicImage;
 
-use crate::sniff;
+use crate::hub::{Sniffed, image_format_name, sniff};
 
 /// The most bytes that are read for one input unless told otherwise: 256 MiB.
 pub const MAX_INPUT_BYTES: u64 = 256 << 20;
 
 /// One thing to run a pipeline on.
 ///
-/// Its kind is found from its bytes, never from a file name.
+/// Its kind is found from its bytes, never from a file name (but for TGA pictures, which have no mark).
 ///
 /// ```
 /// use sensorium::{Input, InputKind, Origin};
@@ -143,20 +143,19 @@ impl Input {
         if bytes.is_empty() {
             return Err(InputError::Empty { origin });
         }
-        let (kind, format) = match sniff::recognize(&bytes) {
-            Ok(found) => found,
-            Err(looks_like) => return Err(InputError::Unrecognized { origin, looks_like }),
+        let path = match &origin {
+            Origin::Path(path) => Some(path.as_path()),
+            _ => None,
         };
-        let content = match kind {
-            InputKind::Image => Content::ImageFile(bytes),
-            InputKind::Audio => Content::AudioFile(bytes),
-            InputKind::Text => match String::from_utf8(bytes) {
-                Ok(text) => Content::Text(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
-                Err(_) => {
-                    let looks_like = "is not valid UTF-8";
-                    return Err(InputError::Unrecognized { origin, looks_like });
-                }
-            },
+        let (format, content) = match sniff(&bytes, path) {
+            Sniffed::Image(format) => (image_format_name(format), Content::ImageFile(bytes)),
+            Sniffed::Audio(format) => (format, Content::AudioFile(bytes)),
+            Sniffed::Text => {
+                let text = String::from_utf8_lossy(&bytes); // which it is
+                let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+                ("UTF-8", Content::Text(text.to_owned()))
+            }
+            Sniffed::Other(looks_like) => return Err(InputError::Unrecognized { origin, looks_like }),
         };
         Ok(Self {
             origin,

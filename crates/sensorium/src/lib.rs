@@ -24,7 +24,6 @@ mod output;
 mod pipeline;
 mod registry;
 mod route;
-mod sniff;
 mod task;
 mod tasks;
 #[cfg(feature = "text")]

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-#[cfg(feature = "vision")]
+#[cfg(any(feature = "vision", test))]
 use crate::Content;
 use crate::handle::{Batching, Handle, HandleError};
 use crate::task::BoxError;
@@ -92,11 +92,24 @@ pub enum PipelineError {
     Handle(#[from] HandleError),
 }
 
-/// Decodes each of `inputs`, runs `model` once on those that could be decoded, and puts every result or
+/// Decodes `inputs` a few at a time, runs `model` on those that could be decoded, and puts every result or
 /// error in the place of its input: what most pipelines' [`Pipeline::run`] is.
 ///
-/// `model` gives a result for each value, in order; its errors say what is wrong with that one input.
+/// `model` gives a result for each value, in order; its errors say what is wrong with that one input. What is
+/// decoded may be a thousand times as large as its file: only a slice of a batch is held at once.
 pub fn run_decoded<T>(
+    inputs: &[Input],
+    decode: impl Fn(&[Input]) -> Vec<Result<T, PipelineError>>,
+    mut model: impl FnMut(&[T]) -> Vec<Result<Output, BoxError>>,
+) -> Vec<Result<Output, PipelineError>> {
+    const SLICE: usize = 16;
+    let slices = inputs.chunks(SLICE);
+    slices
+        .flat_map(|slice| run_slice(slice, &decode, &mut model))
+        .collect()
+}
+
+fn run_slice<T>(
     inputs: &[Input],
     decode: impl Fn(&[Input]) -> Vec<Result<T, PipelineError>>,
     model: impl FnOnce(&[T]) -> Vec<Result<Output, BoxError>>,
@@ -195,6 +208,28 @@ mod tests {
         assert_eq!(said(1), "the input is an image; this task takes text: ");
         assert_eq!(said(2), "cannot use the input: no");
         assert_eq!(said(3), "the model failed on the input: it gave no result");
+    }
+
+    #[test]
+    fn a_large_batch_is_decoded_in_slices() {
+        let inputs: Vec<Input> = (0..100).map(|i| Input::text(i.to_string())).collect();
+        let decode = |inputs: &[Input]| -> Vec<Result<Input, _>> {
+            assert!(inputs.len() <= 16);
+            inputs.iter().cloned().map(Ok).collect()
+        };
+        let model = |values: &[Input]| {
+            let text = |input: &Input| match &input.content {
+                Content::Text(text) => Ok(Output::Other(text.as_str().into())),
+                _ => Err("no text".into()),
+            };
+            values.iter().map(text).collect()
+        };
+        for (i, result) in run_decoded(&inputs, decode, model).into_iter().enumerate() {
+            let Ok(Output::Other(text)) = result else {
+                panic!("no result for {i}")
+            };
+            assert_eq!(text, i.to_string());
+        }
     }
 
     #[cfg(feature = "vision")]

@@ -126,7 +126,7 @@ impl Registry {
                     .flat_map(|task| std::iter::once(&task.name).chain(task.aliases));
                 RegistryError::UnknownTask {
                     name: name.to_owned(),
-                    hint: did_you_mean(name, names.copied()),
+                    hint: hub::did_you_mean(&hub::near_names(name, names.copied())),
                 }
             })
     }
@@ -146,7 +146,11 @@ impl Registry {
             task: task.name.to_owned(),
         })?;
         options.device.resolve()?; // before any download
-        let model = route.model.as_deref().map(|name| hub.resolve(name)).transpose()?;
+        let model = route.model.as_deref().map(|name| match route.model_is_default {
+            true => hub.resolve_default(name),
+            false => hub.resolve(name),
+        });
+        let model = model.transpose()?;
         if let Some(threads) = options.threads.and_then(|n| i32::try_from(n).ok()) {
             tch::set_num_threads(threads);
         }
@@ -170,13 +174,6 @@ impl Default for Registry {
 }
 
 /// The names that are spelled most like `name`, as " (did you mean …?)", or nothing.
-fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    match hub::near_names(name, known).as_slice() {
-        [] => String::new(),
-        near => format!(" (did you mean `{}`?)", near.join("` or `")),
-    }
-}
-
 fn with_model(model: Option<&str>) -> String {
     model
         .map(|model| format!(" with the model `{model}`"))

@@ -35,6 +35,8 @@ pub struct Route<'a> {
     pub task: &'a Task,
     /// The model's name; `None` if the task has no default.
     pub model: Option<String>,
+    /// Whether nobody named it: a shipped default is not looked for in the current folder.
+    pub model_is_default: bool,
     /// Why, a sentence for each decision.
     pub why: Vec<String>,
 }
@@ -179,7 +181,12 @@ impl Registry {
         if task.build.is_none() {
             why.push(format!("`{}` has no pipeline in this version yet", task.name));
         }
-        Ok(Route { task, model, why })
+        Ok(Route {
+            task,
+            model,
+            model_is_default: request.model.is_none(),
+            why,
+        })
     }
 
     /// The first task that takes this kind of input and has a pipeline, else the first that takes it.

@@ -1,8 +1,7 @@
 //! The vision crate's pipelines as tasks.
 
 use image::DynamicImage;
-use sensorium_vision::digit::NoDigit;
-use sensorium_vision::{self as vision, ImageClassifier};
+use sensorium_vision::{self as vision, ClassifyError, ImageClassifier};
 
 use crate::handle::{Batching, Handle, IntoHandle};
 use crate::task::BoxError;
@@ -63,7 +62,7 @@ impl From<vision::Label> for Label {
 /// ```
 impl IntoHandle for ImageClassifier {
     type In = DynamicImage;
-    type Out = Result<Vec<vision::Label>, NoDigit>;
+    type Out = Result<Vec<vision::Label>, ClassifyError>;
 
     fn into_handle(self, batching: Batching) -> Handle<Self::In, Self::Out> {
         Handle::spawn(batching, move |images: Vec<DynamicImage>| {

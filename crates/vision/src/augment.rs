@@ -9,8 +9,7 @@ use rand::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use serde::{Deserialize, Serialize};
 
-/// Height and width of a picture.
-const SIDE: usize = 28;
+use crate::mnist::SIDE;
 
 /// The largest distortions of a picture; each is drawn uniformly between its limits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

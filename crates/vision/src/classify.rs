@@ -31,6 +31,18 @@ pub enum BuildError {
     Params(#[from] ParamsError),
 }
 
+/// Why a picture has no class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClassifyError {
+    /// It shows nothing.
+    #[error(transparent)]
+    NoDigit(#[from] NoDigit),
+    /// The network's scores are no numbers.
+    #[error("the model's scores are not numbers: its weights are damaged, or --dtype is too narrow for them")]
+    NotANumber,
+}
+
 /// One answer of a classifier.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Label {
@@ -139,19 +151,21 @@ impl ImageClassifier {
         &self,
         images: &[DynamicImage],
         top_k: Option<usize>,
-    ) -> Vec<Result<Vec<Label>, NoDigit>> {
+    ) -> Vec<Result<Vec<Label>, ClassifyError>> {
         let framed: Vec<_> = images.iter().map(|image| self.frame(image)).collect();
         let good: Vec<&[u8; PIXELS]> = framed.iter().flatten().collect();
         let mut scores = good
             .chunks(Self::BATCH)
             .flat_map(|batch| self.probabilities(batch));
-        let mut result = |framed: Result<_, NoDigit>| {
-            framed.map(|_| self.ranked(&scores.next().unwrap_or_default(), top_k))
+        let mut result = |framed: &Result<_, NoDigit>| {
+            framed.as_ref().map_err(|error| *error)?;
+            let scores = scores.next().unwrap_or_default();
+            if scores.iter().any(|score| score.is_nan()) {
+                return Err(ClassifyError::NotANumber);
+            }
+            Ok(self.ranked(&scores, top_k))
         };
-        framed
-            .iter()
-            .map(|f| result(f.as_ref().map_err(|e| *e)))
-            .collect()
+        framed.iter().map(&mut result).collect()
     }
 
     fn frame(&self, image: &DynamicImage) -> Result<[u8; PIXELS], NoDigit> {

@@ -7,6 +7,8 @@ use std::path::Path;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
+use sensorium_hub::{Sniffed, sniff};
+
 use crate::error::{Error, ImageProblem, Result};
 
 /// How large an image may be.
@@ -65,11 +67,6 @@ pub fn decode_image(bytes: &[u8], name: &str, limits: &Limits) -> Result<Dynamic
     })
 }
 
-/// Whether `bytes`, the beginning of a file will do, look like an image that can be decoded.
-pub fn looks_like_image(bytes: &[u8]) -> bool {
-    image_format(bytes).is_some()
-}
-
 fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<DynamicImage, ImageProblem> {
     if bytes.is_empty() {
         return Err(ImageProblem::Empty);
@@ -79,13 +76,25 @@ fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<DynamicImage, Ima
             limit: limits.file_bytes,
         });
     }
-    // TGA alone has no magic number.
-    let tga = || name.to_lowercase().ends_with(".tga").then_some(ImageFormat::Tga);
-    let format = image_format(bytes)
-        .or_else(tga)
-        .ok_or_else(|| ImageProblem::NotAnImage {
-            looks_like: describe(bytes),
-        })?;
+    let format = match sniff(bytes, Some(Path::new(name))) {
+        Sniffed::Image(format) if format.reading_enabled() => format,
+        Sniffed::Image(_) => {
+            return Err(ImageProblem::NotAnImage {
+                looks_like: "is an image of a format that is not read here",
+            });
+        }
+        Sniffed::Audio(_) => {
+            return Err(ImageProblem::NotAnImage {
+                looks_like: "is audio",
+            });
+        }
+        Sniffed::Text => {
+            return Err(ImageProblem::NotAnImage {
+                looks_like: kind_of_text(bytes),
+            });
+        }
+        Sniffed::Other(looks_like) => return Err(ImageProblem::NotAnImage { looks_like }),
+    };
     let failed = |error| problem(format, error);
     if format == ImageFormat::Jpeg && !jpeg_is_whole(bytes) {
         return Err(ImageProblem::Truncated { format });
@@ -160,59 +169,14 @@ fn jpeg_is_whole(bytes: &[u8]) -> bool {
         .is_some_and(|scans| scans.windows(2).any(|pair| pair == [0xff, 0xd9]))
 }
 
-/// The format, if there is a decoder for it.
-fn image_format(bytes: &[u8]) -> Option<ImageFormat> {
-    let format = image::guess_format(bytes)
-        .ok()
-        .filter(ImageFormat::reading_enabled)?;
-    // Two letters are all the magic that these have: "BMW" and "P2P" are words.
-    let plausible = match format {
-        ImageFormat::Bmp => bytes.get(15..18).is_some_and(|size| size == [0; 3]),
-        ImageFormat::Pnm => bytes.get(2).is_some_and(u8::is_ascii_whitespace),
-        _ => true,
-    };
-    plausible.then_some(format)
-}
-
-/// What a file that is no image looks like.
-fn describe(bytes: &[u8]) -> &'static str {
-    const KNOWN: &[(usize, &[u8], &str)] = &[
-        (0, b"%PDF", "a PDF document"),
-        (0, b"<svg", "an SVG drawing"),
-        (4, b"ftypheic", "an HEIC image"),
-        (4, b"ftypmif1", "an HEIC image"),
-        (4, b"ftypavif", "an AVIF image"),
-        (4, b"ftyp", "an MP4 file"),
-        (8, b"WAVE", "WAV audio"),
-        (0, b"fLaC", "FLAC audio"),
-        (0, b"OggS", "Ogg audio"),
-        (0, b"ID3", "MP3 audio"),
-        (0, b"PK\x03\x04", "a ZIP archive"),
-        (0, b"\x1f\x8b", "gzip-compressed data"),
-        (0, b"\x93NUMPY", "a NumPy array"),
-        (0, b"\x00\x00\x08\x03", "an IDX file of many pictures"),
-        (0, b"\x7fELF", "a program"),
-    ];
-    let known = KNOWN
-        .iter()
-        .find(|(at, magic, _)| bytes.get(*at..).is_some_and(|b| b.starts_with(magic)));
-    if let Some((_, _, description)) = known {
-        return description;
-    }
-    // A character may be cut at the end of the piece.
-    let start = &bytes[..bytes.len().min(1024)];
-    let text = match std::str::from_utf8(start) {
-        Ok(text) => text,
-        Err(e) if e.error_len().is_none() => {
-            std::str::from_utf8(&start[..e.valid_up_to()]).unwrap_or_default()
-        }
-        Err(_) => "",
-    };
-    match text {
-        "" => "binary data of an unknown format",
-        text if text.contains('\0') => "binary data of an unknown format",
-        text if text.contains("<svg") => "an SVG drawing",
-        text if text.trim_start().starts_with('<') => "HTML or XML text",
-        _ => "text",
+/// What a text is: some look like pictures on a screen.
+fn kind_of_text(bytes: &[u8]) -> &'static str {
+    let start = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]);
+    if start.contains("<svg") {
+        "is an SVG drawing"
+    } else if start.trim_start().starts_with('<') {
+        "is HTML or XML text"
+    } else {
+        "is text"
     }
 }

@@ -4,8 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use image::{ImageError, ImageFormat};
-
-use crate::digit::NoDigit;
+use sensorium_hub::image_format_name;
 
 /// The result of everything in this crate that reads pictures.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -85,13 +84,11 @@ pub enum Error {
         /// What is wrong with it, as the rest of a sentence.
         problem: ImageProblem,
     },
-    /// An image shows no digit.
-    #[error("{name}: {problem}")]
-    Digit {
+    /// A data set's file has a right form and nothing in it.
+    #[error("{} has no pictures", path.display())]
+    NoPictures {
         /// The file.
-        name: String,
-        /// What it shows instead.
-        problem: NoDigit,
+        path: PathBuf,
     },
 }
 
@@ -194,15 +191,13 @@ pub enum ImageProblem {
         format: ImageFormat,
     },
     /// Another kind of file.
-    #[error(
-        "is not an image that can be read: it looks like {looks_like}; expected PNG, JPEG, GIF, WebP, BMP or TIFF"
-    )]
+    #[error("{looks_like}; expected an image: PNG, JPEG, GIF, WebP, BMP, TIFF, TGA or another common format")]
     NotAnImage {
-        /// What the first bytes look like.
+        /// What it is instead, as the end of a sentence: "is a PDF document".
         looks_like: &'static str,
     },
     /// The file ends too early.
-    #[error("is a truncated {} file: it ends in the middle of the image", name(*format))]
+    #[error("is a truncated {} file: it ends in the middle of the image", image_format_name(*format))]
     Truncated {
         /// The format.
         format: ImageFormat,
@@ -217,7 +212,7 @@ pub enum ImageProblem {
         source: ImageError,
     },
     /// The decoder found something wrong.
-    #[error("is a damaged {} file ({source})", name(*format))]
+    #[error("is a damaged {} file ({source})", image_format_name(*format))]
     Damaged {
         /// The format.
         format: ImageFormat,
@@ -227,17 +222,8 @@ pub enum ImageProblem {
     },
 }
 
-fn name(format: ImageFormat) -> String {
-    match format {
-        ImageFormat::WebP => "WebP".to_string(),
-        ImageFormat::OpenExr => "OpenEXR".to_string(),
-        ImageFormat::Farbfeld => "farbfeld".to_string(),
-        other => format!("{other:?}").to_uppercase(),
-    }
-}
-
 fn article(format: ImageFormat) -> String {
-    let name = name(format);
+    let name = image_format_name(format);
     let article = if name.starts_with(['A', 'E', 'I', 'O']) {
         "an"
     } else {

@@ -13,5 +13,5 @@ pub mod mnist;
 pub mod models;
 pub mod object;
 
-pub use classify::{BuildError, Builder, ImageClassifier, Label};
+pub use classify::{BuildError, Builder, ClassifyError, ImageClassifier, Label};
 pub use error::{Error, IdxProblem, ImageProblem, Result};

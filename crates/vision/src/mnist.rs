@@ -28,8 +28,6 @@ pub const FASHION_MNIST_CLASSES: [&str; 10] = [
 
 /// Mean and standard deviation of MNIST's training pixels, scaled to `[0, 1]`.
 pub const MNIST_MEAN_STD: (f64, f64) = (0.1307, 0.3081);
-/// Mean and standard deviation of Fashion-MNIST's training pixels, scaled to `[0, 1]`.
-pub const FASHION_MNIST_MEAN_STD: (f64, f64) = (0.2860, 0.3530);
 
 /// The part of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +60,7 @@ impl Digits {
     /// Reads the IDX files of `split` in the folder `dir`, gzip-compressed or not.
     ///
     /// # Errors
-    /// If a file is missing or damaged, or the two do not belong together.
+    /// If a file is missing, damaged or empty, or the two do not belong together.
     pub fn load(dir: &Path, split: Split) -> Result<Self> {
         let images_path = find(dir, split, "images", "idx3")?;
         let labels_path = find(dir, split, "labels", "idx1")?;
@@ -74,6 +72,9 @@ impl Digits {
                 rows: images.rows,
                 cols: images.cols,
             });
+        }
+        if images.count == 0 {
+            return Err(Error::NoPictures { path: images_path });
         }
         if images.count != labels.len() {
             return Err(Error::Unpaired {

@@ -118,7 +118,14 @@ impl DataStore {
                 folders.push(place.clone());
             }
             if let Some(found) = folders.iter().find(|dir| missing(set, dir).is_none()) {
-                return Ok(found.clone());
+                return match self.other_set_in(found, set) {
+                    Some(other) => Err(Error::OtherDataSet {
+                        dir: found.clone(),
+                        found: other.to_string(),
+                        wanted: name.to_string(),
+                    }),
+                    None => Ok(found.clone()),
+                };
             }
             let nearest = folders.iter().find(|dir| dir.is_dir());
             looked.push(match nearest.and_then(|dir| Some((dir, missing(set, dir)?))) {
@@ -132,16 +139,34 @@ impl DataStore {
         })
     }
 
-    /// Pulls the data set's files into the cache, those that are not there yet, and returns their
-    /// folder. An interrupted pull goes on where it stopped.
+    /// The other known data set whose files `folder` holds under the same names, by the smallest of them.
+    fn other_set_in(&self, folder: &Path, set: &DataSet) -> Option<&'static str> {
+        let holds = |other: &DataSet| {
+            let smallest = other.files.iter().min_by_key(|file| file.raw_size);
+            let path = smallest.and_then(|file| Some((present(file, folder)?, file)));
+            path.is_some_and(|(path, file)| is_published(&path, file).unwrap_or(false))
+        };
+        if holds(set) {
+            return None;
+        }
+        self.table
+            .iter()
+            .find(|other| holds(other))
+            .map(|other| other.name)
+    }
+
+    /// Pulls the data set's files into the cache, those that are not there yet or damaged, and returns
+    /// their folder. An interrupted pull goes on where it stopped.
     ///
     /// # Errors
     /// If the network is forbidden or fails at every address, or a file is not the published one.
     pub fn pull(&self, name: &str, progress: &dyn Progress) -> Result<PathBuf> {
         let set = self.card(name)?;
         let folder = self.cache_dir.join(set.name);
-        if missing(set, &folder).is_none() {
-            return Ok(folder);
+        match self.verify(name, &folder) {
+            Ok(()) => return Ok(folder),
+            Err(damaged @ Error::DataFile { .. }) if self.options.offline => return Err(damaged),
+            Err(_) => {}
         }
         if self.options.offline {
             return Err(Error::Offline {
@@ -154,6 +179,12 @@ impl DataStore {
                 Some(mirror) => vec![format!("{}/{name}/{}", mirror.trim_end_matches('/'), file.name)],
                 None => set.urls(file),
             };
+            if let Some(there) = present(file, &folder) {
+                if is_published(&there, file)? {
+                    continue;
+                }
+                fs::remove_file(&there).map_err(Error::write(&there))?;
+            }
             let path = folder.join(file.name);
             let check = |path: &Path| check(path, file, true);
             Download {
@@ -182,10 +213,7 @@ impl DataStore {
                     looked,
                 });
             };
-            let gzipped = path.extension().is_some_and(|e| e == "gz");
-            if let Some(Mismatch { expected, found }) =
-                check(&path, file, gzipped).map_err(Error::read(&path))?
-            {
+            if let Some(Mismatch { expected, found }) = compare_file(&path, file)? {
                 return Err(Error::DataFile {
                     path,
                     expected,
@@ -208,6 +236,16 @@ fn present(file: &DataFile, folder: &Path) -> Option<PathBuf> {
 /// The first file of `set` that is not in `folder`.
 fn missing(set: &'static DataSet, folder: &Path) -> Option<&'static DataFile> {
     set.files.iter().find(|file| present(file, folder).is_none())
+}
+
+/// Whether the file at `path`, gzipped or unpacked, is the published one.
+fn is_published(path: &Path, file: &DataFile) -> Result<bool> {
+    Ok(compare_file(path, file)?.is_none())
+}
+
+fn compare_file(path: &Path, file: &DataFile) -> Result<Option<Mismatch>> {
+    let gzipped = path.extension().is_some_and(|ending| ending == "gz");
+    check(path, file, gzipped).map_err(Error::read(path))
 }
 
 /// Compares a file with its card, by its contents if it was gzipped in another way.

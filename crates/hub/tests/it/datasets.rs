@@ -124,6 +124,50 @@ fn a_data_set_is_pulled_once() {
 }
 
 #[test]
+fn a_damaged_file_in_the_cache_is_pulled_again() {
+    let f = Fixture::new();
+    f.serve("first", 9);
+    let folder = f.put("cache/tiny", false);
+    fs::write(folder.join("labels.gz"), "damaged").unwrap();
+    let offline = f
+        .store(|o| o.offline = true)
+        .pull("tiny", &NoProgress)
+        .unwrap_err();
+    assert!(matches!(offline, Error::DataFile { .. }), "{offline}");
+    f.store(|_| {}).pull("tiny", &NoProgress).unwrap();
+    assert_eq!(f.server.requests().len(), 1, "the good file stays");
+    f.store(|_| {}).verify("tiny", &folder).unwrap();
+}
+
+#[test]
+fn another_data_set_in_the_folder_is_told() {
+    let mut f = Fixture::new();
+    let changed = f.table[1].files.iter().map(|file| DataFile {
+        raw_size: 1,
+        raw_sha256: sha256(b"changed"),
+        ..file.clone()
+    });
+    let other = DataSet {
+        files: Box::leak(changed.collect()),
+        ..f.table[1].clone()
+    };
+    f.table = Box::leak(Box::new([f.table[0].clone(), other]));
+    let folder = f.put("mine", true);
+    let store = f.store(|o| o.data_dir = Some(folder.clone()));
+    assert_eq!(store.locate("tiny").unwrap(), folder);
+    let error = store.locate("other").unwrap_err().to_string();
+    assert!(
+        error.ends_with("mine holds tiny, not other; name the folder of other"),
+        "{error}"
+    );
+    // Data of one's own, in the same form, are nobody's business.
+    for (name, _) in RAW {
+        fs::write(folder.join(name.trim_end_matches(".gz")), "own").unwrap();
+    }
+    assert_eq!(store.locate("other").unwrap(), folder);
+}
+
+#[test]
 fn the_next_mirror_helps() {
     let f = Fixture::new();
     f.serve("second", 9);

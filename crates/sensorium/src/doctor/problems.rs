@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Cpu, Cuda, Folder, FoundDataset, FoundModel, Libtorch, Problem};
+use super::{Cpu, Cuda, Folder, FoundModel, Libtorch, Problem};
 
 /// What is missing or odd about what was found.
 pub(super) fn of(
@@ -11,7 +11,6 @@ pub(super) fn of(
     cpu: &Cpu,
     folders: &[Folder],
     models: &[FoundModel],
-    datasets: &[FoundDataset],
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut note = |problem: String, remedy: &str| {
@@ -27,10 +26,7 @@ pub(super) fn of(
             format!("libtorch is {version}, but {} is expected", libtorch.expected),
             "run `cargo xtask setup` and build again, or point LIBTORCH at the expected version",
         ),
-        None => note(
-            "libtorch's version cannot be told".to_owned(),
-            "nothing needs doing if results are right; else run `cargo xtask setup` and build again",
-        ),
+        None => {} // a build of one's own need not say
     }
     if !cuda.available && Path::new("/dev/nvidiactl").exists() {
         note(
@@ -72,18 +68,6 @@ pub(super) fn of(
         note(
             "no model works without the network".to_owned(),
             "run `sensorium models pull ID`",
-        );
-    }
-    let missing: Vec<_> = datasets
-        .iter()
-        .filter(|d| d.path.is_none())
-        .map(|d| d.name.as_str())
-        .collect();
-    if !missing.is_empty() {
-        note(
-            format!("data sets that are not here: {}", missing.join(", ")),
-            "only training and evaluation need them: run `sensorium datasets pull NAME`, \
-             or set SENSORIUM_DATA to a folder that has them",
         );
     }
     problems
@@ -128,17 +112,12 @@ mod tests {
             interop_threads: 1,
             instructions: vec![],
         };
-        let missing = FoundDataset {
-            name: "mnist".into(),
-            path: None,
-        };
-        let problems = of(&libtorch, &cuda, &cpu, &[], &[], &[missing]);
+        let problems = of(&libtorch, &cuda, &cpu, &[], &[]);
         let said: Vec<_> = problems.iter().map(|p| p.problem.as_str()).collect();
         for expected in [
             "libtorch is 2.4.1, but 2.11.0 is expected",
             "libtorch uses 8 threads on 2 processors",
             "no model works without the network",
-            "data sets that are not here: mnist",
         ] {
             assert!(said.contains(&expected), "{said:?}");
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sensorium_blocks::Params;
 use sensorium_vision::augment::{AugmentConfig, augment};
-use sensorium_vision::mnist::{self, Digits, Split};
+use sensorium_vision::mnist::{self, Digits, PIXELS, SIDE, Split};
 use sensorium_vision::models::{Arch, Config, Framing, Network};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
@@ -23,10 +23,6 @@ use crate::rng::mix;
 use crate::schedule::{LearningRate, Schedule};
 use crate::trainer::{Objective, Outcome, StepOutput, Trainer, TrainerConfig};
 
-/// Height and width of a picture.
-const SIDE: usize = 28;
-/// Elements of a picture.
-const PIXELS: usize = SIDE * SIDE;
 /// Pictures classified at a time: few enough that what lies between the layers stays in the cache.
 const EVAL_BATCH: usize = 100;
 

@@ -3,6 +3,8 @@
 use sensorium_blocks::{BatchNorm2d, Conv2d, ConvReluPool, Init, Linear, Params, ParamsError};
 use tch::Tensor;
 
+use crate::mnist::MNIST_MEAN_STD;
+
 /// Convolutions with batch normalisation, pooled early so that the wide layers see small pictures.
 ///
 /// Six 3×3 convolutions, each normalised (arXiv 1502.03167), in the spirit of the plain nets of An et al.
@@ -21,9 +23,6 @@ pub struct MnistNet {
 }
 
 impl MnistNet {
-    /// Mean and standard deviation of the MNIST training pictures, scaled to `[0, 1]`.
-    const MEAN: f64 = 0.1307;
-    const STD: f64 = 0.3081;
     /// Features dropped before the last layer in training.
     const DROPOUT: f64 = 0.3;
     /// How far pictures are turned for a second and third look, in degrees.
@@ -61,7 +60,8 @@ impl MnistNet {
     }
 
     fn look(&self, x: &Tensor, train: bool) -> Tensor {
-        let x = self.stem.forward(&((x - Self::MEAN) / Self::STD)); // [batch, 13, 13, 32]
+        let (mean, deviation) = MNIST_MEAN_STD;
+        let x = self.stem.forward(&((x - mean) / deviation)); // [batch, 13, 13, 32]
         // Strides of a channels-last picture: libtorch then keeps that layout, the faster one here.
         let mut x = self.stem_norm.forward(&x.permute([0, 3, 1, 2]), train);
         for layer in &self.middle {

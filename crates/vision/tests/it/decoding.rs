@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage};
 use proptest::prelude::*;
-use sensorium_vision::decode::{Limits, decode_image, looks_like_image, open_image};
+use sensorium_vision::decode::{Limits, decode_image, open_image};
 
 fn picture() -> DynamicImage {
     RgbImage::from_fn(40, 30, |x, y| Rgb([x as u8 * 6, y as u8 * 8, (x * y) as u8])).into()
@@ -42,7 +42,6 @@ fn refused(bytes: &[u8], expected: &str) {
 fn the_content_decides_the_format() {
     for format in FORMATS {
         let bytes = encoded(&picture(), format);
-        assert!(looks_like_image(&bytes[..32]), "{format:?}");
         let image = decode_image(&bytes, "x.txt", &Limits::default()).unwrap();
         assert_eq!((image.width(), image.height()), (40, 30), "{format:?}");
     }
@@ -73,15 +72,15 @@ fn what_is_no_image_is_named() {
     refused(b"", "is empty, expected an image");
     refused(
         b"Dear all,\nplease find attached",
-        "it looks like text; expected PNG",
+        "is text; expected an image: PNG",
     );
-    refused("BMW und Größe".as_bytes(), "it looks like text");
-    refused(b"%PDF-1.7\n%\xe2\xe3", "it looks like a PDF document");
-    refused(b"RIFF\x24\0\0\0WAVEfmt ", "it looks like WAV audio");
-    refused(b"<?xml version=\"1.0\"?><svg/>", "it looks like an SVG drawing");
-    refused(b"<!doctype html>", "it looks like HTML or XML text");
-    refused(b"\0\0\0\x20ftypheic\0\0", "it looks like an HEIC image");
-    refused(&[0; 100], "it looks like binary data of an unknown format");
+    refused("BMW und Größe".as_bytes(), "is text");
+    refused(b"%PDF-1.7\n%\xe2\xe3", "is a PDF document");
+    refused(b"RIFF\x24\0\0\0WAVEfmt ", "is audio");
+    refused(b"<?xml version=\"1.0\"?><svg/>", "is an SVG drawing");
+    refused(b"<!doctype html>", "is HTML or XML text");
+    refused(b"\0\0\0\x20ftypheic\0\0", "is an HEIC image");
+    refused(&[0; 100], "holds NUL bytes");
     refused(b"\x89PNG\r\n\x1a\nnot really a PNG, though", "a.png is a ");
 }
 

@@ -54,7 +54,11 @@ fn model_name(data: DataName, args: &Args) -> Result<&str> {
 pub fn run(data: DataName, args: &Args, context: &Context) -> Result<ExitCode> {
     context.only_f32("the evaluation of classifiers")?;
     let model_name = model_name(data, args)?;
-    let model = context.hub()?.resolve(model_name)?;
+    let hub = context.hub()?;
+    let model = match &args.model {
+        Some(name) => hub.resolve(name)?,
+        None => hub.resolve_default(model_name)?,
+    };
     let device = context.device()?;
     let classifier = ImageClassifier::builder(&model).device(device).build()?;
     let data_dir = context.data_store(args.data.clone())?.locate(data.name())?;

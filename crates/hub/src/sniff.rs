@@ -1,36 +1,49 @@
 //! What kind of data some bytes are, from the bytes alone.
 
+use std::path::Path;
+
 use image::ImageFormat;
 
-use crate::InputKind;
+/// What bytes were recognised as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sniffed {
+    /// An image file.
+    Image(ImageFormat),
+    /// An audio file of the format named.
+    Audio(&'static str),
+    /// UTF-8 text.
+    Text,
+    /// Nothing that a model takes; what it looks like, as the end of a sentence: "is a PDF document".
+    Other(&'static str),
+}
 
-/// The kind and format name of `bytes`, or else what they look like ("is a PDF document").
-pub(crate) fn recognize(bytes: &[u8]) -> Result<(InputKind, &'static str), &'static str> {
+/// What `bytes` are. Their file's name counts only for TGA, the one image format without a magic number.
+pub fn sniff(bytes: &[u8], path: Option<&Path>) -> Sniffed {
     if let Some(format) = image_format(bytes) {
-        return Ok((InputKind::Image, format));
+        return Sniffed::Image(format);
     }
     if let Some(format) = audio_format(bytes) {
-        return Ok((InputKind::Audio, format));
+        return Sniffed::Audio(format);
+    }
+    if path
+        .and_then(Path::extension)
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("tga"))
+    {
+        return Sniffed::Image(ImageFormat::Tga);
     }
     if let Some(description) = other_format(bytes) {
-        return Err(description);
+        return Sniffed::Other(description);
     }
     match std::str::from_utf8(bytes) {
-        Ok(text) if !text.contains('\0') => Ok((InputKind::Text, "UTF-8")),
-        Ok(_) => Err("holds NUL bytes, so it is not text"),
-        Err(_) => Err("is of no format known here"),
+        Ok(text) if !text.contains('\0') => Sniffed::Text,
+        Ok(_) => Sniffed::Other("holds NUL bytes, so it is not text"),
+        Err(_) => Sniffed::Other("is of no format known here"),
     }
 }
 
-fn image_format(bytes: &[u8]) -> Option<&'static str> {
-    let format = image::guess_format(bytes).ok()?;
-    // Two letters are all the magic that these have: "BMW" and "P2P" are words.
-    let plausible = match format {
-        ImageFormat::Bmp => matches!(u32_at(bytes, 14), Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124)),
-        ImageFormat::Pnm => bytes.get(2).is_some_and(|b| b.is_ascii_whitespace()) && pnm_header(&bytes[2..]),
-        _ => true,
-    };
-    plausible.then_some(match format {
+/// The name of an image format, as people write it.
+pub fn image_format_name(format: ImageFormat) -> &'static str {
+    match format {
         ImageFormat::Png => "PNG",
         ImageFormat::Jpeg => "JPEG",
         ImageFormat::Gif => "GIF",
@@ -46,8 +59,19 @@ fn image_format(bytes: &[u8]) -> Option<&'static str> {
         ImageFormat::Farbfeld => "farbfeld",
         ImageFormat::Avif => "AVIF",
         ImageFormat::Qoi => "QOI",
-        _ => "an image",
-    })
+        _ => "image",
+    }
+}
+
+fn image_format(bytes: &[u8]) -> Option<ImageFormat> {
+    let format = image::guess_format(bytes).ok()?;
+    // Two letters are all the magic that these have: "BMW" and "P2P" are words.
+    let plausible = match format {
+        ImageFormat::Bmp => matches!(u32_at(bytes, 14), Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124)),
+        ImageFormat::Pnm => bytes.get(2).is_some_and(|b| b.is_ascii_whitespace()) && pnm_header(&bytes[2..]),
+        _ => true,
+    };
+    plausible.then_some(format)
 }
 
 /// A PNM header goes on with a number, a comment, or (PAM) a keyword.
@@ -142,43 +166,37 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    fn check(bytes: &[u8], expected: Result<(InputKind, &'static str), &'static str>) {
-        assert_eq!(
-            recognize(bytes),
-            expected,
-            "{:?}",
-            bytes.escape_ascii().to_string()
-        );
+    fn check(bytes: &[u8], expected: Sniffed) {
+        let found = sniff(bytes, Some(Path::new("file.png")));
+        assert_eq!(found, expected, "{:?}", bytes.escape_ascii().to_string());
     }
 
     #[test]
     fn images_as_the_image_crate_writes_them() {
         let image = image::DynamicImage::new_rgb8(3, 2);
-        for (format, name) in [
-            (ImageFormat::Png, "PNG"),
-            (ImageFormat::Jpeg, "JPEG"),
-            (ImageFormat::Gif, "GIF"),
-            (ImageFormat::Bmp, "BMP"),
-            (ImageFormat::Pnm, "PNM"),
-            (ImageFormat::Tiff, "TIFF"),
-            (ImageFormat::WebP, "WebP"),
-            (ImageFormat::Qoi, "QOI"),
-        ] {
+        for format in ImageFormat::all().filter(ImageFormat::writing_enabled) {
             let mut bytes = Cursor::new(Vec::new());
-            image.write_to(&mut bytes, format).unwrap();
-            check(bytes.get_ref(), Ok((InputKind::Image, name)));
+            if image.write_to(&mut bytes, format).is_err() {
+                continue; // wants pixels of another kind
+            }
+            if format == ImageFormat::Tga {
+                let name = Some(Path::new("holiday.TGA"));
+                assert_eq!(sniff(bytes.get_ref(), name), Sniffed::Image(format));
+            } else {
+                check(bytes.get_ref(), Sniffed::Image(format));
+            }
         }
     }
 
     #[test]
     fn audio_by_its_first_bytes() {
-        check(b"RIFF\x24\0\0\0WAVEfmt ", Ok((InputKind::Audio, "WAV")));
-        check(b"fLaC\0\0\0\x22", Ok((InputKind::Audio, "FLAC")));
-        check(b"OggS\0\x02", Ok((InputKind::Audio, "Ogg")));
-        check(b"ID3\x04\0\0", Ok((InputKind::Audio, "MP3")));
-        check(b"\xff\xfb\x90\x64", Ok((InputKind::Audio, "MP3")));
-        check(b"\0\0\0\x20ftypM4A \0\0\0\0", Ok((InputKind::Audio, "MP4")));
-        check(b"FORM\0\0\0\0AIFFCOMM", Ok((InputKind::Audio, "AIFF")));
+        check(b"RIFF\x24\0\0\0WAVEfmt ", Sniffed::Audio("WAV"));
+        check(b"fLaC\0\0\0\x22", Sniffed::Audio("FLAC"));
+        check(b"OggS\0\x02", Sniffed::Audio("Ogg"));
+        check(b"ID3\x04\0\0", Sniffed::Audio("MP3"));
+        check(b"\xff\xfb\x90\x64", Sniffed::Audio("MP3"));
+        check(b"\0\0\0\x20ftypM4A \0\0\0\0", Sniffed::Audio("MP4"));
+        check(b"FORM\0\0\0\0AIFFCOMM", Sniffed::Audio("AIFF"));
     }
 
     #[test]
@@ -193,17 +211,17 @@ mod tests {
             " ",
             "BM",
         ] {
-            check(text.as_bytes(), Ok((InputKind::Text, "UTF-8")));
+            check(text.as_bytes(), Sniffed::Text);
         }
     }
 
     #[test]
     fn what_else_it_may_be() {
-        check(b"%PDF-1.4", Err("is a PDF document"));
-        check(b"\x7fELF\x02", Err("is an ELF program"));
-        check(b"\x1f\x8b\x08", Err("is gzip-compressed"));
-        check(b"\xff\xfeh\0i\0", Err("is UTF-16 text"));
-        check(b"a\0b", Err("holds NUL bytes, so it is not text"));
-        check(b"\xc3(", Err("is of no format known here"));
+        check(b"%PDF-1.4", Sniffed::Other("is a PDF document"));
+        check(b"\x7fELF\x02", Sniffed::Other("is an ELF program"));
+        check(b"\x1f\x8b\x08", Sniffed::Other("is gzip-compressed"));
+        check(b"\xff\xfeh\0i\0", Sniffed::Other("is UTF-16 text"));
+        check(b"a\0b", Sniffed::Other("holds NUL bytes, so it is not text"));
+        check(b"\xc3(", Sniffed::Other("is of no format known here"));
     }
 }
