@@ -82,6 +82,7 @@ impl Builder<'_> {
             source,
         };
         let labels = config.labels().map_err(named)?;
+        let smoothing = config.smoothing().map_err(named)?;
         let params = Params::stored(self.model.weights()?)
             .on(self.device)
             .of_kind(self.kind);
@@ -91,6 +92,7 @@ impl Builder<'_> {
             network,
             labels,
             framing: config.framing,
+            smoothing,
             device: self.device,
             kind: self.kind,
         })
@@ -117,6 +119,8 @@ pub struct ImageClassifier {
     network: Network,
     labels: Vec<String>,
     framing: Framing,
+    /// Share of the targets that was spread over all classes in training.
+    smoothing: f64,
     device: Device,
     kind: Kind,
 }
@@ -184,7 +188,8 @@ impl ImageClassifier {
             .to_device(self.device);
         let rows = tch::no_grad(|| {
             let logits = self.network.forward(&(x.to_kind(self.kind) / 255.0), false);
-            logits.softmax(-1, Kind::Double).to_device(Device::Cpu)
+            let scores = logits.softmax(-1, Kind::Double).to_device(Device::Cpu);
+            unsmoothed(&scores, self.smoothing)
         });
         let row = |i: i64| {
             (0..self.labels.len() as i64)
@@ -205,5 +210,30 @@ impl ImageClassifier {
                 score: scores[i],
             })
             .collect()
+    }
+}
+
+/// Probabilities `[batch, classes]` of a network that learned smoothed targets, freed from the smoothing: it
+/// learned `(1 - smoothing) p + smoothing / classes` where `p` is meant.
+fn unsmoothed(scores: &Tensor, smoothing: f64) -> Tensor {
+    if smoothing == 0.0 {
+        return scores.shallow_clone();
+    }
+    let classes = scores.size()[1] as f64;
+    let scores = (scores - smoothing / classes).clamp_min(0.0);
+    let sums = scores.sum_dim_intlist(-1, true, None);
+    scores / sums
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn smoothing_is_taken_out_of_the_scores() {
+        let meant = Tensor::from_slice(&[0.7, 0.3, 0.0, 0.0]).view([1, 4]);
+        let learned = &meant * 0.9 + 0.1 / 4.0;
+        assert!(unsmoothed(&learned, 0.1).allclose(&meant, 0.0, 1e-12, false));
+        assert!(unsmoothed(&meant, 0.0).equal(&meant));
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use super::Session;
-use super::session::{Plan, described, settings_error};
+use super::session::{Plan, described, pretty};
 use crate::data::{Dataset, Loader};
 use crate::error::{Result, TrainError};
 use crate::history::{RunningMean, Scores};
@@ -146,7 +146,10 @@ pub fn train(settings: &Settings, data_dir: &Path, session: Session<'_>) -> Resu
     let described = described(settings, data.map(Vec::as_slice))?;
     let (train, held_out) = split(train, settings.validation);
 
-    let config = settings.data.model_config(settings.arch);
+    let config = Config {
+        label_smoothing: settings.smoothing,
+        ..settings.data.model_config(settings.arch)
+    };
     let classes = config.labels()?.len() as i64;
     let device = session.device;
     let params = Params::fresh(settings.trainer.seed as i64).on(device);
@@ -155,7 +158,7 @@ pub fn train(settings: &Settings, data_dir: &Path, session: Session<'_>) -> Resu
         trainer: settings.trainer.clone(),
         settings: described,
         params: &params,
-        model: &serde_json::to_value(&config).map_err(settings_error)?,
+        model: pretty(&config)?,
     };
     let pictures = Pictures {
         digits: train,

@@ -55,7 +55,7 @@ impl<'a> Session<'a> {
             .with_stop_flag(self.stop)
             .save_every(self.save_every);
         let file = trainer.folder().file("config.json");
-        sensorium_hub::atomic::write_bytes(&file, &pretty(plan.model)?)?;
+        sensorium_hub::atomic::write_bytes(&file, &plan.model)?;
         let mut recorder = Recorder::new(self.callback, &trainer, plan.settings, plan.params, self.device);
         let outcome = trainer.run(objective, loader, &mut recorder)?;
         let record = recorder.finish(trainer.progress().seconds)?;
@@ -75,8 +75,8 @@ pub(super) struct Plan<'a> {
     pub settings: Value,
     /// The model's parameters.
     pub params: &'a Params,
-    /// The model's `config.json`.
-    pub model: &'a Value,
+    /// The model's `config.json`, as [`pretty`].
+    pub model: Vec<u8>,
 }
 
 /// How a run went.
@@ -109,11 +109,12 @@ pub(super) fn described<'a>(
     Ok(described)
 }
 
-fn pretty(value: &Value) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(value).map_err(settings_error)
+/// A configuration as the text of a file.
+pub(super) fn pretty(config: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(config).map_err(settings_error)
 }
 
 /// Settings that JSON cannot hold.
-pub(super) fn settings_error(error: serde_json::Error) -> TrainError {
+fn settings_error(error: serde_json::Error) -> TrainError {
     TrainError::Settings(error.to_string())
 }

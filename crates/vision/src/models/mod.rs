@@ -56,6 +56,14 @@ pub struct Config {
     /// How pictures are brought into the frame.
     #[serde(default)]
     pub framing: Framing,
+    /// The share of each target that was spread over all classes in training (arXiv 1512.00567). The network's
+    /// probabilities have it in them, and answers are freed from it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub label_smoothing: f64,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Config {
@@ -69,6 +77,19 @@ impl Config {
             model_type: arch,
             id2label: named.collect(),
             framing,
+            label_smoothing: 0.0,
+        }
+    }
+
+    /// The share of label smoothing.
+    ///
+    /// # Errors
+    /// If it is not from 0 to below 1.
+    pub fn smoothing(&self) -> Result<f64, ConfigError> {
+        let share = self.label_smoothing;
+        match (0.0..1.0).contains(&share) {
+            true => Ok(share),
+            false => Err(ConfigError::Smoothing { share }),
         }
     }
 
@@ -100,6 +121,12 @@ pub enum ConfigError {
     LabelCount {
         /// How many it names.
         count: usize,
+    },
+    /// The label smoothing is no share.
+    #[error("`label_smoothing` is {share}, expected a share from 0 to below 1")]
+    Smoothing {
+        /// What it is.
+        share: f64,
     },
     /// The classes are not numbered from 0 on.
     #[error("`id2label` has {count} classes but none with the index {index}; expected 0 to {}", .count - 1)]

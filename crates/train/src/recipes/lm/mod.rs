@@ -13,7 +13,7 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::Session;
-use super::session::{Plan, described};
+use super::session::{Plan, described, pretty};
 use crate::data::Loader;
 use crate::error::{Result, TrainError};
 use crate::history::Scores;
@@ -83,7 +83,7 @@ pub fn train(
         trainer: settings.trainer.clone(),
         settings: described(settings, tokens.iter().map(Vec::as_slice))?,
         params: model.parameters(),
-        model: &settings.model,
+        model: pretty(&settings.model)?,
     };
     let block = settings.block;
     let windows = Windows {
