@@ -22,6 +22,7 @@ pub mod datasets;
 mod error;
 mod fetch;
 mod hub;
+mod mapped;
 mod model;
 pub mod paths;
 mod progress;

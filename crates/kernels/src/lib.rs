@@ -5,6 +5,7 @@
 mod attend;
 mod bridge;
 mod conv_pool;
+mod few_rows;
 mod gated;
 mod linear_columns;
 mod linear_rows;

@@ -3,10 +3,11 @@
 //! A thread takes some neighbouring rows of the weight, reads them as [`STREAMS`] runs side by side, and
 //! adds them up, each times its element of `x`; the sums of all pieces are added at the end.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-use crate::memory::{Fresh, Parts};
-use crate::simd::{self, Bf16, Element, F16, Floating, Kernel, Level, Simd};
+use crate::few_rows::{self, Layer, Product};
+use crate::memory::Parts;
+use crate::simd::{self, Element, Floating, Kernel, Level, Simd};
 use crate::team::team;
 
 /// Pieces that the weight is cut into, where it has enough rows.
@@ -30,52 +31,25 @@ const ROWS: usize = 8;
 /// contiguous.
 pub fn linear_columns(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let (inputs, outputs) = weight.size2().expect("weight is [in, out]");
-    let mut shape = x.size();
-    assert_eq!(shape.last(), Some(&inputs), "x is […, in]");
-    if let Some(bias) = bias {
-        assert_eq!(bias.size(), [outputs], "bias is [out]");
-    }
-    let width = shape.len() - 1;
-    shape[width] = outputs;
-    let x = x.contiguous();
-    let layer = Layer {
-        x: &Floating::of(&x, "x").widen(),
-        weight: Floating::of(weight, "weight"),
-        bias: bias.map(|bias| Floating::of(bias, "bias")),
-        rows: shape[..width].iter().product::<i64>() as usize,
-        inputs: inputs as usize,
-        outputs: outputs as usize,
-    };
-    match x.kind() {
-        Kind::Float => layer.forward::<f32>(&shape),
-        Kind::BFloat16 => layer.forward::<Bf16>(&shape),
-        _ => layer.forward::<F16>(&shape),
-    }
+    few_rows::run::<Columns>(x, weight, bias, [inputs, outputs])
 }
 
-/// One call.
-struct Layer<'a> {
-    x: &'a [f32],
-    weight: Floating<'a>,
-    bias: Option<Floating<'a>>,
-    rows: usize,
-    inputs: usize,
-    outputs: usize,
+struct Columns;
+
+impl Product for Columns {
+    fn compute<O: Element>(layer: &Layer<'_>, out: &mut [O]) {
+        if layer.outputs == 0 {
+            return;
+        }
+        let level = Level::best();
+        let many = out.chunks_mut(ROWS * layer.outputs);
+        for (first, out) in (0..layer.rows).step_by(ROWS).zip(many) {
+            layer.some_rows(level, first, out);
+        }
+    }
 }
 
 impl Layer<'_> {
-    fn forward<O: Element>(&self, shape: &[i64]) -> Tensor {
-        let mut out = Fresh::<O>::unset(shape);
-        if self.outputs > 0 {
-            let level = Level::best();
-            let many = out.as_mut_slice().chunks_mut(ROWS * self.outputs);
-            for (first, out) in (0..self.rows).step_by(ROWS).zip(many) {
-                self.some_rows(level, first, out);
-            }
-        }
-        out.into_tensor()
-    }
-
     /// As many rows as `out` `[rows, outputs]` has, from `first` on.
     fn some_rows<O: Element>(&self, level: Level, first: usize, out: &mut [O]) {
         let rows = out.len() / self.outputs;
@@ -233,7 +207,7 @@ impl<W: Element> Sums<'_, W> {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, IndexOp};
+    use tch::{Device, IndexOp, Kind};
 
     use super::*;
     use crate::linear_rows::tests::error;

@@ -5,10 +5,11 @@
 //! as [`STREAMS`] runs of neighbouring rows side by side. On two Zen 3 cores that reads twice to three
 //! times as fast as libtorch's product; software prefetch made it slower.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-use crate::memory::{Fresh, Parts};
-use crate::simd::{self, Bf16, Element, F16, Floating, Kernel, Level, Simd};
+use crate::few_rows::{self, Layer, Product};
+use crate::memory::Parts;
+use crate::simd::{self, Element, Floating, Kernel, Level, Simd};
 use crate::team::team;
 
 /// Outputs that a thread takes at a time, at most.
@@ -36,67 +37,37 @@ const ROWS: usize = 8;
 /// contiguous.
 pub fn linear_rows(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let (outputs, inputs) = weight.size2().expect("weight is [out, in]");
-    let mut shape = x.size();
-    assert_eq!(shape.last(), Some(&inputs), "x is […, in]");
-    if let Some(bias) = bias {
-        assert_eq!(bias.size(), [outputs], "bias is [out]");
-    }
-    let width = shape.len() - 1;
-    shape[width] = outputs;
-    let x = x.contiguous();
-    let layer = Layer {
-        x: &Floating::of(&x, "x").widen(),
-        weight: Floating::of(weight, "weight"),
-        bias: bias.map(|bias| Floating::of(bias, "bias")),
-        rows: shape[..width].iter().product::<i64>() as usize,
-        inputs: inputs as usize,
-        outputs: outputs as usize,
-    };
-    match x.kind() {
-        Kind::Float => layer.forward::<f32>(&shape),
-        Kind::BFloat16 => layer.forward::<Bf16>(&shape),
-        _ => layer.forward::<F16>(&shape),
-    }
+    few_rows::run::<Rows>(x, weight, bias, [inputs, outputs])
 }
 
-/// One call.
-struct Layer<'a> {
-    x: &'a [f32],
-    weight: Floating<'a>,
-    bias: Option<Floating<'a>>,
-    rows: usize,
-    inputs: usize,
-    outputs: usize,
+struct Rows;
+
+impl Product for Rows {
+    fn compute<O: Element>(layer: &Layer<'_>, out: &mut [O]) {
+        let out = Parts::new(out);
+        let size = layer.piece();
+        let level = Level::best();
+        for first in (0..layer.rows).step_by(ROWS) {
+            let rows = first..layer.rows.min(first + ROWS);
+            let x = &layer.x[rows.start * layer.inputs..rows.end * layer.inputs];
+            team(layer.outputs.div_ceil(size), |piece| {
+                let outputs = piece * size..layer.outputs.min((piece + 1) * size);
+                let mut sums = [0.0; ROWS * PIECE];
+                layer.products(level, x, outputs.clone(), &mut sums);
+                for (row, sums) in rows.clone().zip(sums.chunks(PIECE)) {
+                    // SAFETY: one part per row and piece, and each piece goes to one thread.
+                    let out = unsafe { out.part(row * layer.outputs + outputs.start, outputs.len()) };
+                    for ((out, sum), o) in out.iter_mut().zip(sums).zip(outputs.clone()) {
+                        let bias = layer.bias.map_or(0.0, |bias| bias.get(o));
+                        *out = O::from_f32(sum + bias);
+                    }
+                }
+            });
+        }
+    }
 }
 
 impl Layer<'_> {
-    fn forward<O: Element>(&self, shape: &[i64]) -> Tensor {
-        let mut out = Fresh::<O>::unset(shape);
-        {
-            let out = Parts::new(out.as_mut_slice());
-            let size = self.piece();
-            let level = Level::best();
-            for first in (0..self.rows).step_by(ROWS) {
-                let rows = first..self.rows.min(first + ROWS);
-                let x = &self.x[rows.start * self.inputs..rows.end * self.inputs];
-                team(self.outputs.div_ceil(size), |piece| {
-                    let outputs = piece * size..self.outputs.min((piece + 1) * size);
-                    let mut sums = [0.0; ROWS * PIECE];
-                    self.products(level, x, outputs.clone(), &mut sums);
-                    for (row, sums) in rows.clone().zip(sums.chunks(PIECE)) {
-                        // SAFETY: one part per row and piece, and each piece goes to one thread.
-                        let out = unsafe { out.part(row * self.outputs + outputs.start, outputs.len()) };
-                        for ((out, sum), o) in out.iter_mut().zip(sums).zip(outputs.clone()) {
-                            let bias = self.bias.map_or(0.0, |bias| bias.get(o));
-                            *out = O::from_f32(sum + bias);
-                        }
-                    }
-                });
-            }
-        }
-        out.into_tensor()
-    }
-
     /// Outputs in a piece: as many as [`PIECE_BYTES`] hold, but leaving something for each thread.
     fn piece(&self) -> usize {
         let bytes = (self.inputs * self.weight.element_size()).max(1);
@@ -242,7 +213,7 @@ impl<W: Element> Products<'_, W> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use tch::{Device, IndexOp};
+    use tch::{Device, IndexOp, Kind};
 
     use super::*;
     use crate::simd::tests::on_each_level;

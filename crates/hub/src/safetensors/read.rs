@@ -1,8 +1,6 @@
 //! Reading: the header is checked once, the tensors stay in the file.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::Path;
 
 use safetensors::tensor::Metadata;
@@ -11,7 +9,7 @@ use sensorium_kernels::MappedFile;
 use tch::{Kind, Tensor};
 
 use super::{MAX_HEADER, kind_of};
-use crate::{Error, Result, SafetensorsProblem};
+use crate::{Error, Result, SafetensorsProblem, mapped};
 
 /// A safetensors file mapped into memory.
 ///
@@ -42,14 +40,7 @@ impl SafetensorsFile {
     /// [`Error::Read`] if there is no such regular file, [`Error::Safetensors`] if it is damaged or
     /// holds a type that libtorch does not have.
     pub fn open(path: &Path) -> Result<Self> {
-        // Looked at before it is opened: opening a pipe would wait for a writer.
-        let meta = fs::metadata(path).map_err(Error::read(path))?;
-        if !meta.is_file() {
-            let reason = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-            return Err(Error::read(path)(reason));
-        }
-        let file = MappedFile::open(path).map_err(Error::read(path))?;
-        Self::new(path.display().to_string(), file)
+        Self::new(path.display().to_string(), mapped::open(path)?)
     }
 
     /// Reads a checkpoint that is part of the program (`include_bytes!`); `origin` names it in

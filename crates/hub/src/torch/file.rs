@@ -1,8 +1,6 @@
 //! A PyTorch checkpoint as a source of tensors.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::ops::Range;
 use std::path::Path;
 
@@ -12,7 +10,7 @@ use tch::{Kind, Tensor};
 
 use super::nodes::Pickle;
 use super::{TorchProblem, legacy, pickle, state, zip};
-use crate::{Error, Result};
+use crate::{Error, Result, mapped};
 
 /// A checkpoint that `torch.save` has written, mapped into memory.
 ///
@@ -48,14 +46,7 @@ impl TorchFile {
     /// [`Error::Read`] if there is no such regular file; [`Error::Torch`] if it is damaged, or holds
     /// anything but weights.
     pub fn open(path: &Path) -> Result<Self> {
-        // Looked at before it is opened: opening a pipe would wait for a writer.
-        let meta = fs::metadata(path).map_err(Error::read(path))?;
-        if !meta.is_file() {
-            let reason = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
-            return Err(Error::read(path)(reason));
-        }
-        let file = MappedFile::open(path).map_err(Error::read(path))?;
-        Self::new(path.display().to_string(), file)
+        Self::new(path.display().to_string(), mapped::open(path)?)
     }
 
     /// Reads a checkpoint that is part of the program (`include_bytes!`); `origin` names it in messages.
