@@ -5,15 +5,39 @@ use tch::{Kind, Tensor};
 use crate::memory::Fresh;
 use crate::simd::{self, Bf16, Element, F16, Floating, Kernel, Level, Simd};
 
-/// `x / √(mean(x²) + eps) · weight` over the last dimension.
+/// How the gain of [`rms_norm`] is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gain {
+    /// `weight`, to what is rounded to the type of `x` before, as in Llama.
+    Weight,
+    /// `1 + weight`, before anything is rounded, as in Gemma.
+    OnePlusWeight,
+}
+
+/// `x / √(mean(x²) + eps) · gain` over the last dimension.
 ///
 /// `x` is `[…, width]` in `f32`, `bf16` or `f16`, `weight` `[width]` in any of these types, both on the CPU.
-/// The result is as `x`; all arithmetic is `f32`, rounded once at the end. One thread, forward only.
+/// The result is as `x`; all arithmetic is `f32`. One thread, forward only.
 ///
 /// # Panics
 /// If the shapes do not fit, a tensor has another type or is not on the CPU, or `weight` is not contiguous.
-pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Tensor {
-    norm(x, weight, None, eps, false)
+pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64, gain: Gain) -> Tensor {
+    let scaled = match gain {
+        Gain::Weight => Scaled::Rounded,
+        Gain::OnePlusWeight => Scaled::OnePlus,
+    };
+    norm(x, weight, None, eps, scaled)
+}
+
+/// What a norm does with a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scaled {
+    /// The mean is subtracted.
+    Centred,
+    /// The scaled row is rounded before it is multiplied.
+    Rounded,
+    /// One is added to the weight.
+    OnePlus,
 }
 
 /// `(x - mean(x)) / √(variance(x) + eps) · weight + bias` over the last dimension.
@@ -25,10 +49,10 @@ pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Tensor {
 /// If the shapes do not fit, a tensor has another type or is not on the CPU, or `weight` or `bias` is not
 /// contiguous.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, eps: f64) -> Tensor {
-    norm(x, weight, bias, eps, true)
+    norm(x, weight, bias, eps, Scaled::Centred)
 }
 
-fn norm(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, eps: f64, centre: bool) -> Tensor {
+fn norm(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, eps: f64, scaled: Scaled) -> Tensor {
     let shape = x.size();
     let width = weight.numel();
     assert_eq!(
@@ -46,7 +70,7 @@ fn norm(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, eps: f64, centre: bo
     let weight = Floating::of(weight, "weight").widen();
     let bias = bias.map(|bias| Floating::of(bias, "bias").widen());
     let mut out = vec![0.0; input.len()];
-    let eps = eps as f32;
+    let (eps, kind) = (eps as f32, x.kind());
     if width > 0 {
         let (x, weight, bias, out) = (&*input, &*weight, bias.as_deref(), &mut out[..]);
         simd::run(
@@ -56,7 +80,8 @@ fn norm(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, eps: f64, centre: bo
                 weight,
                 bias,
                 eps,
-                centre,
+                scaled,
+                kind,
                 out,
             },
         );
@@ -82,8 +107,9 @@ struct Norm<'a> {
     weight: &'a [f32],
     bias: Option<&'a [f32]>,
     eps: f32,
-    /// Whether the mean is subtracted.
-    centre: bool,
+    scaled: Scaled,
+    /// The type that results have.
+    kind: Kind,
     out: &'a mut [f32],
 }
 
@@ -94,20 +120,37 @@ impl Kernel for Norm<'_> {
     fn run<S: Simd>(self, s: S) {
         let width = self.weight.len();
         for (x, out) in self.x.chunks_exact(width).zip(self.out.chunks_exact_mut(width)) {
-            let mean = if self.centre {
+            let mean = if self.scaled == Scaled::Centred {
                 sum(s, x) / width as f32
             } else {
                 0.0
             };
             let variance = squares(s, x, mean) / width as f32;
             let scale = 1.0 / (variance + self.eps).sqrt();
-            for ((out, x), weight) in out.iter_mut().zip(x).zip(self.weight) {
-                *out = (x - mean) * scale * weight;
+            for (out, x) in out.iter_mut().zip(x) {
+                *out = (x - mean) * scale;
+            }
+            match (self.scaled, self.kind) {
+                (Scaled::Rounded, Kind::BFloat16) => round::<Bf16>(out),
+                (Scaled::Rounded, Kind::Half) => round::<F16>(out),
+                _ => {}
+            }
+            let one = if self.scaled == Scaled::OnePlus { 1.0 } else { 0.0 };
+            for (out, weight) in out.iter_mut().zip(self.weight) {
+                *out *= one + weight;
             }
             if let Some(bias) = self.bias {
                 out.iter_mut().zip(bias).for_each(|(out, bias)| *out += bias);
             }
         }
+    }
+}
+
+/// To the nearest values that a narrower type has.
+#[inline(always)]
+fn round<T: Element>(values: &mut [f32]) {
+    for value in values {
+        *value = T::from_f32(*value).to_f32();
     }
 }
 
@@ -164,9 +207,11 @@ mod tests {
                         assert!(close, "{level:?} {kind:?} {width}");
                     };
                     let mean = double.square().mean_dim([-1i64].as_slice(), true, Kind::Double);
+                    let scaled = &double / (mean + 1e-6).sqrt();
+                    check(rms_norm(&x, &weight, 1e-6, Gain::Weight), &(&scaled * &wide));
                     check(
-                        rms_norm(&x, &weight, 1e-6),
-                        &(&double / (mean + 1e-6).sqrt() * &wide),
+                        rms_norm(&x, &weight, 1e-6, Gain::OnePlusWeight),
+                        &(scaled * (&wide + 1.0)),
                     );
                     let bias = bias.to_kind(Kind::Float);
                     let expected = double.layer_norm(
