@@ -55,16 +55,12 @@ pub enum Projections {
     Interleaved(Linear),
 }
 
-/// Multi-head attention of tokens to those of the same sequence, or of another.
+/// Multi-head attention of tokens to those of the same sequence.
 #[derive(Debug)]
 pub struct Attention {
-    heads: Heads,
+    core: Core,
     projections: Projections,
-    output: Linear,
     norms: Option<[Norm; 2]>,
-    scale: f64,
-    softcap: Option<f64>,
-    dropout: f64,
 }
 
 /// What all layers of one pass through a model share.
@@ -82,13 +78,9 @@ impl Attention {
     /// Attention with scores scaled by `1 / sqrt(head_dim)`.
     pub fn new(heads: Heads, projections: Projections, output: Linear) -> Self {
         Self {
-            heads,
+            core: Core::new(heads, output),
             projections,
-            output,
             norms: None,
-            scale: (heads.dim as f64).sqrt().recip(),
-            softcap: None,
-            dropout: 0.0,
         }
     }
 
@@ -100,19 +92,19 @@ impl Attention {
 
     /// Another factor on the scores.
     pub fn with_scale(mut self, scale: f64) -> Self {
-        self.scale = scale;
+        self.core.scale = scale;
         self
     }
 
     /// Bounds the scores smoothly by `cap · tanh(score / cap)` (arXiv 2408.00118).
     pub fn with_softcap(mut self, cap: Option<f64>) -> Self {
-        self.softcap = cap;
+        self.core.softcap = cap;
         self
     }
 
     /// Drops this share of the attention weights in training.
     pub fn with_dropout(mut self, dropout: f64) -> Self {
-        self.dropout = dropout;
+        self.core.dropout = dropout;
         self
     }
 
@@ -130,14 +122,14 @@ impl Attention {
             (q, k) = (rotation.apply(&q), rotation.apply(&k));
         }
         let Some(cache) = cache else {
-            return self.finish(self.attend(&q, &k, &v, pass));
+            return self.core.attend(&q, &k, &v, pass);
         };
         cache.append(&k, &v);
         if let Some(y) = self.attend_step(&q, cache, pass) {
-            return self.output.forward(&y);
+            return self.core.output.forward(&y);
         }
         let [k, v] = cache.view();
-        self.finish(self.attend(&q, &k, &v, pass))
+        self.core.attend(&q, &k, &v, pass)
     }
 
     /// The attention of a single new token, `[rows, 1, hidden]`, by our own kernel, where that can do it.
@@ -154,51 +146,20 @@ impl Attention {
             v,
             len,
             starts.as_deref(),
-            self.scale,
+            self.core.scale,
             mask.window(),
-            self.softcap,
+            self.core.softcap,
         );
         Some(y.flatten(1, 2).unsqueeze(1))
     }
 
-    /// Attends from `x` `[rows, tokens, hidden]` to the keys and values of another sequence, as
-    /// [`keys_values`](Self::keys_values) made them.
-    ///
-    /// # Panics
-    /// If the layer's projections are joined.
-    pub fn cross(&self, x: &Tensor, [k, v]: &[Tensor; 2], pass: Pass<'_>) -> Tensor {
-        let Projections::Separate { q, .. } = &self.projections else {
-            panic!("cross attention has separate projections");
-        };
-        let q = self.split(&q.forward(x), self.heads.queries);
-        self.finish(self.attend(&q, k, v, pass))
-    }
-
-    /// The keys and values of `states` `[rows, tokens, hidden]` for [`cross`](Self::cross), each
-    /// `[rows, heads, tokens, head_dim]`: computed once for a sequence.
-    ///
-    /// # Panics
-    /// If the layer's projections are joined.
-    pub fn keys_values(&self, states: &Tensor) -> [Tensor; 2] {
-        let Projections::Separate { k, v, .. } = &self.projections else {
-            panic!("cross attention has separate projections");
-        };
-        [k, v].map(|layer| self.split(&layer.forward(states), self.heads.keys).contiguous())
-    }
-
-    /// `[rows, tokens, heads · dim]` to `[rows, heads, tokens, dim]`.
-    fn split(&self, x: &Tensor, heads: i64) -> Tensor {
-        let size = x.size();
-        x.view([size[0], size[1], heads, self.heads.dim]).transpose(1, 2)
-    }
-
     fn project(&self, x: &Tensor) -> [Tensor; 3] {
-        let Heads { queries, keys, dim } = self.heads;
+        let Heads { queries, keys, dim } = self.core.heads;
         match &self.projections {
             Projections::Separate { q, k, v } => [
-                self.split(&q.forward(x), queries),
-                self.split(&k.forward(x), keys),
-                self.split(&v.forward(x), keys),
+                self.core.split(&q.forward(x), queries),
+                self.core.split(&k.forward(x), keys),
+                self.core.split(&v.forward(x), keys),
             ],
             Projections::Joined(joined) => {
                 let size = x.size();
@@ -220,12 +181,51 @@ impl Attention {
             }
         }
     }
+}
 
-    /// Queries, keys and values are `[rows, heads, tokens, head_dim]`; so is the result.
-    fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: Pass<'_>) -> Tensor {
+/// What all attention has, wherever queries, keys and values come from.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub heads: Heads,
+    pub output: Linear,
+    pub scale: f64,
+    pub softcap: Option<f64>,
+    pub dropout: f64,
+}
+
+impl Core {
+    /// With scores scaled by `1 / sqrt(head_dim)`.
+    pub(crate) fn new(heads: Heads, output: Linear) -> Self {
+        Self {
+            heads,
+            output,
+            scale: (heads.dim as f64).sqrt().recip(),
+            softcap: None,
+            dropout: 0.0,
+        }
+    }
+
+    /// `[rows, tokens, heads · dim]` to `[rows, heads, tokens, dim]`.
+    pub(crate) fn split(&self, x: &Tensor, heads: i64) -> Tensor {
+        let size = x.size();
+        x.view([size[0], size[1], heads, self.heads.dim]).transpose(1, 2)
+    }
+
+    /// Queries, keys and values are `[rows, heads, tokens, head_dim]`, the result `[rows, tokens, hidden]`.
+    pub(crate) fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: Pass<'_>) -> Tensor {
+        let y = self.weighted(q, k, v, pass); // [rows, heads, tokens, head_dim]
+        let size = y.size();
+        let y = y
+            .transpose(1, 2)
+            .reshape([size[0], size[2], self.heads.query_size()]);
+        self.output.forward(&y)
+    }
+
+    /// The mean of the values, weighted by their keys' likeness to each query.
+    fn weighted(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: Pass<'_>) -> Tensor {
         let dropout = if pass.train { self.dropout } else { 0.0 };
         if self.softcap.is_some() {
-            return self.attend_capped(q, k, v, pass, dropout);
+            return self.weighted_capped(q, k, v, pass, dropout);
         }
         let grouped = self.heads.keys != self.heads.queries;
         let triangle = pass.mask.is_some_and(Mask::is_triangle);
@@ -236,7 +236,7 @@ impl Attention {
         Tensor::scaled_dot_product_attention(q, k, v, bias, dropout, triangle, self.scale, grouped)
     }
 
-    fn attend_capped(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: Pass<'_>, dropout: f64) -> Tensor {
+    fn weighted_capped(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: Pass<'_>, dropout: f64) -> Tensor {
         let groups = self.heads.queries / self.heads.keys;
         let repeat = |x: &Tensor| x.repeat_interleave_self_int(groups, 1, None);
         let mut scores = q.matmul(&repeat(k).transpose(2, 3)) * self.scale;
@@ -248,14 +248,5 @@ impl Attention {
         }
         let weights = scores.softmax(-1, Kind::Float).to_kind(q.kind());
         weights.dropout(dropout, dropout > 0.0).matmul(&repeat(v))
-    }
-
-    /// `[rows, heads, tokens, head_dim]` to `[rows, tokens, hidden]`.
-    fn finish(&self, y: Tensor) -> Tensor {
-        let size = y.size();
-        let y = y
-            .transpose(1, 2)
-            .reshape([size[0], size[2], self.heads.query_size()]);
-        self.output.forward(&y)
     }
 }

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{Attention, KvCache, Mask, Mlp, Norm, Pass};
+use crate::{Attention, CrossAttention, KvCache, Mask, Mlp, Norm, Pass};
 
 /// Where the norms of a block are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Block {
 #[derive(Debug)]
 pub struct CrossBlock {
     block: Block,
-    cross: Attention,
+    cross: CrossAttention,
     middle: Residual,
 }
 
@@ -90,7 +90,7 @@ impl CrossBlock {
     pub fn new(
         wiring: Wiring,
         attention: (Attention, Norm),
-        cross: (Attention, Norm),
+        cross: (CrossAttention, Norm),
         mlp: (Mlp, Norm),
     ) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl CrossBlock {
         };
         let x = self
             .middle
-            .around(&x, pass.train, |x| self.cross.cross(x, encoded, over));
+            .around(&x, pass.train, |x| self.cross.forward(x, encoded, over));
         block.second.around(&x, pass.train, |x| block.mlp.forward(x))
     }
 }
