@@ -4,12 +4,14 @@
 //! cargo run --release -p sensorium-benches -- mnist DATA_DIR --python PYTHON
 //! cargo run --release -p sensorium-benches -- classify target/release/sensorium examples/samples/digits/7.png --python PYTHON
 //! cargo run --release -p sensorium-benches -- decode MODEL_DIR --python PYTHON
+//! cargo run --release -p sensorium-benches -- train-lm TEXT --python PYTHON
 //! ```
 
 mod classify;
 mod decode;
 mod mnist;
 mod table;
+mod train_lm;
 
 use std::path::PathBuf;
 
@@ -49,6 +51,8 @@ enum Bench {
     Classify(classify::Arguments),
     /// A language model: prompt and single tokens, beside transformers and llama.cpp
     Decode(decode::Arguments),
+    /// A small GPT on the characters of a text, beside PyTorch eager
+    TrainLm(train_lm::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -58,5 +62,6 @@ fn main() -> Result<()> {
         Bench::Mnist { data } => mnist::run(&data, &cli.shared),
         Bench::Classify(arguments) => classify::run(&arguments, &cli.shared),
         Bench::Decode(arguments) => decode::run(&arguments, &cli.shared),
+        Bench::TrainLm(arguments) => train_lm::run(&arguments, &cli.shared),
     }
 }
