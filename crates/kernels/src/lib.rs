@@ -16,6 +16,7 @@ mod rotate;
 mod simd;
 mod strided;
 mod team;
+mod widen;
 
 pub use attend::attend_one;
 pub use bridge::{grad_enabled, parallel_for, with_backward};
@@ -26,3 +27,4 @@ pub use linear_rows::linear_rows;
 pub use mapped::MappedFile;
 pub use norms::{Gain, layer_norm, rms_norm};
 pub use rotate::rotate;
+pub use widen::widen;

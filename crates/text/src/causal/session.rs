@@ -1,6 +1,6 @@
 //! A language model in the middle of writing.
 
-use sensorium_blocks::{KvCache, Mask, Rope};
+use sensorium_blocks::{KvCache, Mask, Rope, in_f32};
 use sensorium_generation::Session;
 use tch::{Kind, Tensor};
 
@@ -97,7 +97,7 @@ impl Session for CausalSession<'_> {
                 .forward(&tokens, Some(&mut self.caches), &mask, false, false);
             self.len += count;
             let hidden = hidden.last.narrow(1, count - last, last);
-            let logits = self.stack.logits(&hidden).to_kind(Kind::Float);
+            let logits = in_f32(&self.stack.logits(&hidden));
             self.hidden = Some(hidden);
             logits
         })
