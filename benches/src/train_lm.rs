@@ -54,6 +54,7 @@ fn ours(arguments: &Arguments, values: &mut Values) -> Result<()> {
         block: 64,
         batch_size: 12,
         accumulate: 1,
+        precision: Default::default(),
         eval_every: arguments.steps,
         trainer: TrainerConfig {
             epochs: 1,

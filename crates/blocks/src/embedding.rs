@@ -16,7 +16,7 @@ impl Embedding {
     /// # Errors
     /// If the checkpoint lacks the tensor or has it with another shape.
     pub fn new(params: &Params, entries: i64, size: i64) -> Result<Self, ParamsError> {
-        let weight = params.weight("weight", &[entries, size], Init::Normal { std: 0.02 })?;
+        let weight = params.table("weight", &[entries, size], Init::Normal { std: 0.02 })?;
         Ok(Self { weight })
     }
 

@@ -19,8 +19,17 @@ use crate::{Init, TensorSource};
 pub enum Role {
     /// Learned by gradient descent.
     Weight,
+    /// Learned too, and looked up row by row: embeddings, which some optimisers treat in a way of their own.
+    Table,
     /// Saved with the model but not learned by gradient descent, e.g. a running mean.
     Buffer,
+}
+
+impl Role {
+    /// Whether gradient descent changes it.
+    pub fn is_learned(self) -> bool {
+        self != Role::Buffer
+    }
 }
 
 /// One tensor of a model, by its full name.
@@ -138,6 +147,14 @@ impl Params {
         self.get(name, shape, init, Role::Weight)
     }
 
+    /// As [`weight`](Self::weight), for a tensor `[entries, size]` whose rows are looked up.
+    ///
+    /// # Errors
+    /// As for a weight.
+    pub fn table(&self, name: &str, shape: &[i64], init: Init) -> Result<Tensor, ParamsError> {
+        self.get(name, shape, init, Role::Table)
+    }
+
     /// The tensor `name` of `shape` that is saved with the model but not learned.
     ///
     /// # Errors
@@ -167,7 +184,7 @@ impl Params {
         let given = self.store.given();
         given
             .iter()
-            .filter(|p| p.role == Role::Weight)
+            .filter(|p| p.role.is_learned())
             .map(|p| p.tensor.numel())
             .sum()
     }
@@ -224,7 +241,7 @@ impl Params {
                 init.tensor(shape, store.kind, store.device)
             }
         };
-        let tensor = tensor.set_requires_grad(store.trainable && role == Role::Weight);
+        let tensor = tensor.set_requires_grad(store.trainable && role.is_learned());
         store.given().push(Param {
             name,
             tensor: tensor.shallow_clone(),
@@ -265,7 +282,7 @@ impl Store {
         let kind = match role {
             _ if stored.is_floating_point() => self.kind,
             Role::Buffer => stored.kind(), // a count, an index
-            Role::Weight => {
+            Role::Weight | Role::Table => {
                 return Err(ParamsError::Kind {
                     name: name.to_string(),
                     found: stored.kind(),

@@ -1,5 +1,6 @@
 //! Optimisers. Their state is plain named tensors, so that a checkpoint can hold it.
 
+use sensorium_blocks::{Param, Role};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -42,6 +43,15 @@ pub enum Optimizer {
         /// Added to the denominator.
         eps: f64,
     },
+    /// Muon (Jordan et al. 2024): the momentum of each matrix, made orthogonal. Its steps have the size of
+    /// AdamW's (arXiv 2502.16982), which moves all else:
+    /// embeddings, biases, norms, kernels.
+    Muon {
+        /// Share of the last step that goes on (Nesterov's variant).
+        momentum: f64,
+        /// Share of a weight, times the learning rate, that each step takes away.
+        weight_decay: f64,
+    },
 }
 
 impl Optimizer {
@@ -67,10 +77,31 @@ impl Optimizer {
     /// Adagrad with PyTorch's setting.
     pub const ADAGRAD: Optimizer = Optimizer::Adagrad { eps: 1e-10 };
 
+    /// Muon with its author's momentum.
+    pub const MUON: Optimizer = Optimizer::Muon {
+        momentum: 0.95,
+        weight_decay: 0.1,
+    };
+
+    /// The optimiser of `param`: Muon leaves all but matrices to AdamW.
+    pub fn rule(&self, param: &Param) -> Optimizer {
+        match *self {
+            Optimizer::Muon { weight_decay, .. } if param.role != Role::Weight || param.tensor.dim() != 2 => {
+                Optimizer::AdamW {
+                    beta1: 0.9,
+                    beta2: 0.99,
+                    eps: 1e-8,
+                    weight_decay,
+                }
+            }
+            other => other,
+        }
+    }
+
     /// The names of the state tensors that each weight has.
     pub fn state_names(&self) -> &'static [&'static str] {
         match self {
-            Optimizer::Sgd { .. } => &["momentum"],
+            Optimizer::Sgd { .. } | Optimizer::Muon { .. } => &["momentum"],
             Optimizer::Adam { .. } | Optimizer::AdamW { .. } => &["exp_avg", "exp_avg_sq"],
             Optimizer::Adagrad { .. } => &["sum"],
         }
@@ -150,6 +181,21 @@ impl Optimizer {
                 let _ = sum.g_add_(&grad.square());
                 let _ = weight.g_add_(&(grad / (sum.sqrt() + eps) * -rate));
             }
+            (
+                Optimizer::Muon {
+                    momentum,
+                    weight_decay,
+                },
+                [velocity],
+            ) => {
+                let _ = weight.g_mul_scalar_(1.0 - rate * weight_decay);
+                let _ = velocity.lerp_(grad, 1.0 - momentum);
+                let direction = orthogonal(&grad.lerp(velocity, momentum));
+                let [rows, columns] = [0, 1].map(|i| weight.size()[i] as f64);
+                // Entries of 0.2 in the root mean square: as large as AdamW's tend to be.
+                let scale = 0.2 * rows.max(columns).sqrt();
+                let _ = weight.g_add_(&(direction * (-rate * scale)));
+            }
             (_, state) => unreachable!("the state has {} tensors, as fresh_state made it", state.len()),
         }
     }
@@ -179,6 +225,20 @@ fn adam(
         .g_add_scalar_(eps);
     let rate = rate / (1.0 - beta1.powi(step));
     let _ = weight.addcdiv_(&(&*mean * -rate), &denominator);
+}
+
+/// Nearly the closest matrix to `x` `[rows, columns]` with orthonormal rows or columns: five rounds of
+/// Newton–Schulz with the coefficients of Muon's author, which leave singular values between 0.7 and 1.2.
+fn orthogonal(x: &Tensor) -> Tensor {
+    let tall = x.size()[0] > x.size()[1];
+    let mut x = if tall { x.tr() } else { x.shallow_clone() };
+    x = &x / (x.norm() + 1e-7);
+    for _ in 0..5 {
+        let gram = x.matmul(&x.tr());
+        let update = &gram * -4.7750 + gram.matmul(&gram) * 2.0315;
+        x = &x * 3.4445 + update.matmul(&x);
+    }
+    if tall { x.tr() } else { x }
 }
 
 /// Scales `grads` together so that their joint L2 norm is at most `max_norm`; returns the norm before.
@@ -259,6 +319,42 @@ mod tests {
         };
         close(Optimizer::ADAM, both(0.0));
         close(Optimizer::ADAMW, both(0.01));
+    }
+
+    /// A step of Muon is orthogonal whatever the gradient's singular values, and has AdamW's size.
+    #[test]
+    fn muon_evens_out_singular_values() {
+        tch::manual_seed(1);
+        let options = (Kind::Double, Device::Cpu);
+        for shape in [[8, 24], [24, 8], [16, 16]] {
+            let scales = Tensor::logspace(0.0, -1.0, shape[1], 10.0, options);
+            let grad = Tensor::randn(shape, options) * scales;
+            let start = Tensor::zeros(shape, options);
+            let mut weight = start.copy();
+            let mut state = Optimizer::MUON.fresh_state(&weight);
+            Optimizer::MUON.update(&mut weight, &grad, &mut state, 0.1, 1);
+            let step = (start - weight) / (0.1 * 0.2 * (shape.into_iter().max().unwrap() as f64).sqrt());
+            let (u, values, v) = step.svd(true, true);
+            let [least, most] = [values.min(), values.max()].map(|x| x.double_value(&[]));
+            assert!(least > 0.6 && most < 1.3, "{shape:?}: {least} to {most}");
+            // The same singular vectors: the step is the gradient's polar factor but for the values.
+            let (gu, _, gv) = grad.svd(true, true);
+            let polar = |u: Tensor, v: Tensor| u.matmul(&v.tr());
+            let apart = (polar(u, v) - polar(gu, gv)).abs().max().double_value(&[]);
+            assert!(apart < 1e-6, "{shape:?}: {apart}");
+        }
+    }
+
+    #[test]
+    fn muon_is_for_matrices_alone() {
+        let params = sensorium_blocks::Params::fresh(0);
+        let init = sensorium_blocks::Init::Normal { std: 1.0 };
+        params.weight("matrix", &[4, 4], init).unwrap();
+        params.table("table", &[4, 4], init).unwrap();
+        params.weight("bias", &[4], init).unwrap();
+        let rules = params.all().iter().map(|p| Optimizer::MUON.rule(p)).collect::<Vec<_>>();
+        assert_eq!(rules[0], Optimizer::MUON);
+        assert!(rules[1..].iter().all(|rule| matches!(rule, Optimizer::AdamW { .. })));
     }
 
     #[test]

@@ -44,6 +44,9 @@ struct Config {
     layer_types: Option<Vec<String>>,
     #[serde(default)]
     attention_dropout: f64,
+    /// Of what each half of a layer adds, and of the embeddings: the toolkit's own, none in published checkpoints.
+    #[serde(default)]
+    hidden_dropout: f64,
 }
 
 fn silu() -> String {
@@ -224,7 +227,9 @@ fn build(
         ];
         let [first, second] = norms.map(Into::into);
         Ok(Layer {
-            wiring: Box::new(Block::new(PreNorm, (attention, first), (mlp, second))),
+            wiring: Box::new(
+                Block::new(PreNorm, (attention, first), (mlp, second)).with_dropout(config.hidden_dropout),
+            ),
             window: window(&config, index),
             rope: Some(0),
         })
@@ -242,6 +247,7 @@ fn build(
         ropes: vec![rope],
         layers,
         norm: Some(norm.into()),
+        embedding_dropout: config.hidden_dropout,
         ..Stack::plain(embedding, head, max_positions)
     })
 }

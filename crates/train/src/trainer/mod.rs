@@ -104,6 +104,7 @@ impl Trainer {
         if trainer.folder.resumes() {
             let path = trainer.folder.file(Self::CHECKPOINT);
             trainer.progress = checkpoint::restore(&path, &trainer.settings, &trainer.state.tensors())?;
+            trainer.state.refresh();
         } else {
             trainer.save_checkpoint()?; // a run that is killed in its first minute can be resumed, too
         }

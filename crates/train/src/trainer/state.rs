@@ -1,14 +1,13 @@
 //! What a run learns: weights and buffers, their averages, the optimiser's state.
 
-use sensorium_blocks::{Param, Params, Role};
-use tch::Tensor;
+use sensorium_blocks::{Param, Params};
+use tch::{Kind, Tensor};
 
 use super::TrainerConfig;
 use super::checkpoint::NamedTensors;
 use crate::optim::{Optimizer, clip_grad_norm};
 
 pub(super) struct State {
-    optimizer: Optimizer,
     clip_norm: Option<f64>,
     ema_decay: Option<f64>,
     weights: Vec<Slot>,
@@ -20,33 +19,79 @@ pub(super) struct State {
 /// A learned tensor with its optimiser state.
 struct Slot {
     name: String,
+    /// The model's own.
     tensor: Tensor,
+    /// What is learned and saved where the model computes in 16 bits: an f32 copy, for steps that are too small
+    /// for the model's own to show (arXiv 1710.03740).
+    master: Option<Tensor>,
+    /// How the optimiser moves this one.
+    rule: Optimizer,
     state: Vec<Tensor>,
+}
+
+impl Slot {
+    /// What the optimiser moves.
+    fn learned(&self) -> &Tensor {
+        self.master.as_ref().unwrap_or(&self.tensor)
+    }
+
+    fn update(&mut self, grad: &Tensor, rate: f64, step: usize) {
+        let Self {
+            tensor,
+            master,
+            rule,
+            state,
+            ..
+        } = self;
+        match master {
+            Some(master) => rule.update(master, grad, state, rate, step),
+            None => rule.update(tensor, grad, state, rate, step),
+        }
+        self.refresh();
+    }
+
+    /// Gives the model what was learned.
+    fn refresh(&mut self) {
+        if let Some(master) = &self.master {
+            self.tensor.copy_(master);
+        }
+    }
 }
 
 impl State {
     /// The state before the first step of all that `params` has given out.
     pub(super) fn new(config: &TrainerConfig, params: &Params) -> Self {
         let (weights, buffers): (Vec<Param>, Vec<Param>) =
-            params.all().into_iter().partition(|p| p.role == Role::Weight);
-        let average = |p: &Param| p.tensor.detach().copy();
+            params.all().into_iter().partition(|p| p.role.is_learned());
+        let average = |p: &Param| full(&p.tensor.detach()).copy();
         let averages = match config.ema_decay {
             Some(_) => weights.iter().chain(&buffers).map(average).collect(),
             None => Vec::new(),
         };
-        let slot = |p: Param| Slot {
-            state: config.optimizer.fresh_state(&p.tensor),
-            name: p.name,
-            tensor: p.tensor,
+        let slot = |p: Param| {
+            let rule = config.optimizer.rule(&p);
+            let short = matches!(p.tensor.kind(), Kind::BFloat16 | Kind::Half);
+            let master = short.then(|| full(&p.tensor.detach()));
+            Slot {
+                rule,
+                state: rule.fresh_state(master.as_ref().unwrap_or(&p.tensor)),
+                name: p.name,
+                tensor: p.tensor,
+                master,
+            }
         };
         Self {
-            optimizer: config.optimizer,
             clip_norm: config.clip_norm,
             ema_decay: config.ema_decay,
             weights: weights.into_iter().map(slot).collect(),
             buffers: buffers.into_iter().map(|p| (p.name, p.tensor)).collect(),
             averages,
         }
+    }
+
+    /// Gives the model what [`tensors`](Self::tensors) have been filled with.
+    pub(super) fn refresh(&mut self) {
+        tch::no_grad(|| self.weights.iter_mut().for_each(Slot::refresh));
     }
 
     /// What gradients are taken of.
@@ -57,12 +102,12 @@ impl State {
     /// The `step`-th step, from 1, against `grads`, one for each weight.
     pub(super) fn update(&mut self, mut grads: Vec<Tensor>, rate: f64, step: usize) {
         tch::no_grad(|| {
+            grads.iter_mut().for_each(|grad| *grad = full(grad));
             if let Some(max_norm) = self.clip_norm {
                 clip_grad_norm(&mut grads, max_norm);
             }
             for (slot, grad) in self.weights.iter_mut().zip(&grads) {
-                self.optimizer
-                    .update(&mut slot.tensor, grad, &mut slot.state, rate, step);
+                slot.update(grad, rate, step);
             }
             self.average(step);
         });
@@ -75,7 +120,7 @@ impl State {
         };
         let step = step as f64;
         let decay = decay.min(step / (step + 10.0));
-        let current = self.weights.iter().map(|s| &s.tensor);
+        let current = self.weights.iter().map(Slot::learned);
         let current = current.chain(self.buffers.iter().map(|(_, t)| t));
         for (average, current) in self.averages.iter_mut().zip(current) {
             let _ = average.lerp_(current, 1.0 - decay);
@@ -97,19 +142,20 @@ impl State {
     /// Exchanges the current weights and buffers with their averages, in place.
     fn swap_averages(&mut self) {
         tch::no_grad(|| {
-            let current = self.weights.iter_mut().map(|s| &mut s.tensor);
-            let current = current.chain(self.buffers.iter_mut().map(|(_, t)| t));
+            let current = self.weights.iter().map(Slot::learned);
+            let current = current.chain(self.buffers.iter().map(|(_, t)| t));
             for (average, current) in self.averages.iter_mut().zip(current) {
                 let kept = current.detach().copy();
                 current.detach().copy_(average);
                 average.copy_(&kept);
             }
+            self.weights.iter_mut().for_each(Slot::refresh);
         });
     }
 
     /// Weights and buffers with their names.
     fn named(&self) -> impl Iterator<Item = (String, &Tensor)> {
-        let weights = self.weights.iter().map(|s| (s.name.clone(), &s.tensor));
+        let weights = self.weights.iter().map(|s| (s.name.clone(), s.learned()));
         weights.chain(self.buffers.iter().map(|(name, tensor)| (name.clone(), tensor)))
     }
 
@@ -123,12 +169,19 @@ impl State {
         tensors.extend(
             averaged.map(|((name, _), average)| (format!("average.{name}"), average.shallow_clone())),
         );
-        let kinds = self.optimizer.state_names();
         for slot in &self.weights {
-            for (kind, tensor) in kinds.iter().zip(&slot.state) {
+            for (kind, tensor) in slot.rule.state_names().iter().zip(&slot.state) {
                 tensors.push((format!("optimizer.{kind}.{}", slot.name), tensor.shallow_clone()));
             }
         }
         tensors
+    }
+}
+
+/// In f32 where it is in 16 bits.
+fn full(tensor: &Tensor) -> Tensor {
+    match tensor.kind() {
+        Kind::BFloat16 | Kind::Half => tensor.to_kind(Kind::Float),
+        _ => tensor.shallow_clone(),
     }
 }

@@ -7,9 +7,10 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use sensorium::blocks::Params;
 use sensorium::hub::Model;
+use sensorium::DType;
 use sensorium::text::tokenizer::{Algorithm, Tokenizer, TrainOptions};
 use sensorium::train::corpus::{self, CorpusOptions, Texts};
-use sensorium::train::recipes::lm::{self, Corpus, Report, Settings};
+use sensorium::train::recipes::lm::{self, Corpus, Precision, Report, Settings};
 use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, TrainerConfig};
 use serde_json::{Value, json};
 
@@ -87,7 +88,7 @@ enum ArchName {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
-    context.only_f32("training")?;
+    let precision = precision(context)?;
     let device = context.device()?;
     let folder = args.run.folder()?;
     let texts = corpus::read(
@@ -123,7 +124,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         corpus.validation.len(),
         tokenizer.vocab_size()
     ));
-    let settings = settings(args, config, context);
+    let settings = settings(args, config, precision, context);
     let mut display = Display::new(context, "tokens");
     let session = args.run.session(folder, device, &mut display)?;
     let report = lm::train(&settings, params, &tokenizer, corpus, session)?;
@@ -135,7 +136,15 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn settings(args: &Args, model: Value, context: &Context) -> Settings {
+fn precision(context: &Context) -> Result<Precision> {
+    match context.global.dtype {
+        None | Some(DType::F32) => Ok(Precision::F32),
+        Some(DType::Bf16) => Ok(Precision::Bf16),
+        Some(DType::F16) => bail!("training is in f32 or bf16: the gradients are too small for f16"),
+    }
+}
+
+fn settings(args: &Args, model: Value, precision: Precision, context: &Context) -> Settings {
     let mut trainer = TrainerConfig {
         epochs: args.steps.div_ceil(args.eval_every.max(1)),
         optimizer: Optimizer::AdamW {
@@ -160,6 +169,7 @@ fn settings(args: &Args, model: Value, context: &Context) -> Settings {
         block: args.block,
         batch_size: args.batch_size,
         accumulate: args.accumulate,
+        precision,
         eval_every: args.eval_every.min(args.steps),
         trainer,
     }
@@ -205,7 +215,7 @@ fn fresh_config(args: &Args, tokenizer: &Tokenizer) -> Value {
             // Two thirds of four times the width: as many parameters as a plain feed-forward (arXiv 2002.05202).
             "intermediate_size": (width * 8 / 3).next_multiple_of(16), "num_hidden_layers": layers,
             "num_attention_heads": heads, "num_key_value_heads": heads, "rms_norm_eps": 1e-5,
-            "rope_theta": 10000.0, "tie_word_embeddings": true, "attention_dropout": args.dropout,
+            "rope_theta": 10000.0, "tie_word_embeddings": true, "hidden_dropout": args.dropout,
             "bos_token_id": end, "eos_token_id": end,
         }),
         ArchName::Transformer => json!({

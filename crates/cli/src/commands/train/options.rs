@@ -61,6 +61,7 @@ enum OptimizerName {
     Adam,
     Adamw,
     Adagrad,
+    Muon,
 }
 
 impl RunArgs {
@@ -171,5 +172,6 @@ fn optimizer(name: OptimizerName) -> Optimizer {
         OptimizerName::Adam => Optimizer::ADAM,
         OptimizerName::Adamw => Optimizer::ADAMW,
         OptimizerName::Adagrad => Optimizer::ADAGRAD,
+        OptimizerName::Muon => Optimizer::MUON,
     }
 }

@@ -40,10 +40,34 @@ pub struct Settings {
     pub batch_size: usize,
     /// Parts that each step's examples are computed in, one after the other, to save memory.
     pub accumulate: usize,
+    /// What the model computes in; what is learned and saved is f32.
+    #[serde(default)]
+    pub precision: Precision,
     /// Steps between two validations: what the records call an epoch.
     pub eval_every: usize,
     /// The training loop's settings; its epochs are stretches of `eval_every` steps.
     pub trainer: TrainerConfig,
+}
+
+/// The arithmetic of a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floating point throughout.
+    #[default]
+    F32,
+    /// Brain floating point of 16 bits in the model, with the learned weights kept in f32 beside it
+    /// (arXiv 1710.03740).
+    Bf16,
+}
+
+impl From<Precision> for Kind {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Kind::Float,
+            Precision::Bf16 => Kind::BFloat16,
+        }
+    }
 }
 
 /// What a run came to.
@@ -71,7 +95,8 @@ pub fn train(
     session: Session<'_>,
 ) -> Result<Report> {
     check(settings, &corpus)?;
-    let model = CausalLm::new(&settings.model, params.on(session.device))?;
+    let params = params.on(session.device).of_kind(settings.precision.into());
+    let model = CausalLm::new(&settings.model, params)?;
     check_fit(&model, settings, &corpus)?;
     tokenizer
         .save(session.folder.path())
