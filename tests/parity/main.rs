@@ -7,6 +7,7 @@
 mod case;
 mod compare;
 mod processors;
+mod seq2seq;
 mod text;
 mod value;
 

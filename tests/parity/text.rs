@@ -1,16 +1,17 @@
 //! Checks of text models and tokenizers.
 
 use anyhow::{Context, Result, bail};
-use sensorium_generation::{GenerationConfig, Options, Prompt, generate};
+use sensorium_generation::{Generated, GenerationConfig, Options, Prompt, generate};
 use sensorium_text::causal::ForwardOptions;
 use sensorium_text::tokenizer::{
     ChatOptions, Cut, DecodeOptions, EncodeOptions, Encoding, Padding, Side, Tokenizer, Truncation,
 };
-use sensorium_text::{GenerateOptions, TextGenerator};
+use sensorium_text::{GenerateOptions, TextGenerator, seq2seq};
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
 use crate::case::{Case, Check};
+use crate::seq2seq::Seq2SeqTools;
 use crate::value::{ids, of_tensor};
 
 /// The case's model and tokenizer, opened when first needed.
@@ -18,6 +19,7 @@ pub struct TextTools<'a> {
     case: &'a Case,
     tokenizer: Option<Tokenizer>,
     generator: Option<TextGenerator>,
+    seq2seq: Option<Seq2SeqTools>,
 }
 
 impl<'a> TextTools<'a> {
@@ -26,7 +28,21 @@ impl<'a> TextTools<'a> {
             case,
             tokenizer: None,
             generator: None,
+            seq2seq: None,
         }
+    }
+
+    /// The tools of a model with encoder and decoder; `None` if the case has another one.
+    fn seq2seq(&mut self) -> Result<Option<&Seq2SeqTools>> {
+        let model = self.case.model();
+        let model_type = model.config()?["model_type"].as_str().map(str::to_string);
+        if !seq2seq::model_types().any(|known| Some(known) == model_type.as_deref()) {
+            return Ok(None);
+        }
+        if self.seq2seq.is_none() {
+            self.seq2seq = Some(Seq2SeqTools::open(&model)?);
+        }
+        Ok(self.seq2seq.as_ref())
     }
 
     fn generator(&mut self) -> Result<&TextGenerator> {
@@ -122,6 +138,9 @@ impl<'a> TextTools<'a> {
 
     /// What the pipeline of the task gives.
     pub fn pipeline(&mut self, check: &Check) -> Result<Map<String, Value>> {
+        if let Some(tools) = self.seq2seq()? {
+            return tools.pipeline(check);
+        }
         if check.pipeline.as_deref() != Some("text-generation") {
             let name = check.pipeline.as_deref().unwrap_or_default();
             bail!("the pipeline `{name}` cannot be run yet");
@@ -157,6 +176,9 @@ impl<'a> TextTools<'a> {
 
     /// What `generate()` gives for ids.
     pub fn generate(&mut self, check: &Check) -> Result<Map<String, Value>> {
+        if let Some(tools) = self.seq2seq()? {
+            return tools.generate(check);
+        }
         let rows: Vec<Vec<i64>> = serde_json::from_value(check.input["input_ids"].clone())?;
         let mask: Option<Vec<Vec<i64>>> = check
             .input
@@ -178,34 +200,15 @@ impl<'a> TextTools<'a> {
         let padding: Vec<i64> = prompt.padding().iter().map(|&n| n as i64).collect();
         let mut session = model.session(&padding, 0);
         let generated = generate(session.as_mut(), &prompt, &config, options)?;
-        let mut result = Map::new();
-        let text = |options: DecodeOptions| -> Result<Value> {
-            let texts = generated
-                .iter()
-                .map(|g| generator.tokenizer().decode(&g.sequence, &options));
-            Ok(json!(texts.collect::<Result<Vec<_>, _>>()?))
-        };
-        result.insert("text".to_string(), text(DecodeOptions::default())?);
-        result.insert("text_with_special".to_string(), text(DecodeOptions::verbatim())?);
-        let sequences: Vec<&Vec<i64>> = generated.iter().map(|g| &g.sequence).collect();
-        result.insert("sequences".to_string(), json!(sequences));
-        let scores: Option<Vec<f32>> = generated.iter().map(|g| g.score).collect();
-        if let Some(scores) = scores {
-            result.insert("sequences_scores".to_string(), json!(scores));
-        }
-        let logits: Option<Vec<Tensor>> = generated
-            .iter()
-            .map(|g| g.step_logits.as_ref().map(Tensor::shallow_clone))
-            .collect();
-        if let Some(logits) = logits {
-            result.insert("step_logits".to_string(), of_tensor(&Tensor::stack(&logits, 0)));
-        }
-        Ok(result)
+        generated_fields(&generated, generator.tokenizer())
     }
 
     /// Logits and hidden states.
     pub fn forward(&mut self, check: &Check) -> Result<Map<String, Value>> {
         let case = self.case;
+        if let Some(tools) = self.seq2seq()? {
+            return tools.forward(case, check);
+        }
         let input = |name: &str| check.input.get(name).map(|value| case.tensor(value)).transpose();
         let ids = input("input_ids")?.context("no input_ids")?;
         let (mask, positions) = (input("attention_mask")?, input("position_ids")?);
@@ -228,6 +231,31 @@ impl<'a> TextTools<'a> {
         }
         Ok(result)
     }
+}
+
+/// What `generate()` returns, as the checks name it.
+pub fn generated_fields(generated: &[Generated], tokenizer: &Tokenizer) -> Result<Map<String, Value>> {
+    let mut result = Map::new();
+    let text = |options: DecodeOptions| -> Result<Value> {
+        let texts = generated.iter().map(|g| tokenizer.decode(&g.sequence, &options));
+        Ok(json!(texts.collect::<Result<Vec<_>, _>>()?))
+    };
+    result.insert("text".to_string(), text(DecodeOptions::default())?);
+    result.insert("text_with_special".to_string(), text(DecodeOptions::verbatim())?);
+    let sequences: Vec<&Vec<i64>> = generated.iter().map(|g| &g.sequence).collect();
+    result.insert("sequences".to_string(), json!(sequences));
+    let scores: Option<Vec<f32>> = generated.iter().map(|g| g.score).collect();
+    if let Some(scores) = scores {
+        result.insert("sequences_scores".to_string(), json!(scores));
+    }
+    let logits: Option<Vec<Tensor>> = generated
+        .iter()
+        .map(|g| g.step_logits.as_ref().map(Tensor::shallow_clone))
+        .collect();
+    if let Some(logits) = logits {
+        result.insert("step_logits".to_string(), of_tensor(&Tensor::stack(&logits, 0)));
+    }
+    Ok(result)
 }
 
 fn encode_options(check: &Check) -> EncodeOptions {

@@ -118,6 +118,9 @@ impl CrossBlock {
 
     /// `x` is `[rows, tokens, hidden]`, and so is the result; `encoded` came from
     /// [`keys_values`](Self::keys_values), `seen` says which of its tokens are not padding.
+    ///
+    /// Where `encoded` has fewer rows than `x`, each of them serves as many neighbours in `x`: the beams of a
+    /// sequence share what they attend to.
     pub fn forward(
         &self,
         x: &Tensor,
@@ -136,7 +139,18 @@ impl CrossBlock {
         };
         let x = self
             .middle
-            .around(&x, pass.train, |x| self.cross.forward(x, encoded, over));
+            .around(&x, pass.train, |x| self.cross_attend(x, encoded, over));
         block.second.around(&x, pass.train, |x| block.mlp.forward(x))
+    }
+
+    /// Which tokens attend together does not matter to cross-attention: rows that share an encoder's states
+    /// become one longer row.
+    fn cross_attend(&self, x: &Tensor, encoded: &[Tensor; 2], pass: Pass<'_>) -> Tensor {
+        let (size, sources) = (x.size(), encoded[0].size()[0]);
+        if size[0] == sources {
+            return self.cross.forward(x, encoded, pass);
+        }
+        let joined = x.reshape([sources, -1, size[2]]);
+        self.cross.forward(&joined, encoded, pass).view_as(x)
     }
 }

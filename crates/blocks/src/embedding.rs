@@ -1,6 +1,6 @@
 //! Embeddings of tokens and of learned positions.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::{Init, Linear, Params, ParamsError};
 
@@ -20,7 +20,7 @@ impl Embedding {
         Ok(Self { weight })
     }
 
-    /// A table that is not learned and not saved, `[entries, hidden]`.
+    /// A table that was made elsewhere, `[entries, hidden]`: computed positions, a part of a larger one.
     pub fn fixed(weight: Tensor) -> Self {
         Self { weight }
     }
@@ -33,6 +33,16 @@ impl Embedding {
     /// The number of entries.
     pub fn entries(&self) -> i64 {
         self.weight.size()[0]
+    }
+
+    /// Where the table is.
+    pub fn device(&self) -> Device {
+        self.weight.device()
+    }
+
+    /// The same table for another part of the model.
+    pub fn share(&self) -> Self {
+        Self::fixed(self.weight.shallow_clone())
     }
 
     /// The dtype of the table.

@@ -19,6 +19,7 @@ mod mask;
 mod mlp;
 mod norm;
 mod params;
+mod relative;
 mod rope;
 mod source;
 
@@ -36,5 +37,6 @@ pub use mask::Mask;
 pub use mlp::Mlp;
 pub use norm::{BatchNorm2d, LayerNorm, Norm, RmsNorm};
 pub use params::{Param, Params, ParamsError, Role};
+pub use relative::RelativeBias;
 pub use rope::{Rope, RopeError, RopeShape, Rotation, sinusoidal};
 pub use source::{MemorySource, TensorSource};

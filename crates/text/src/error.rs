@@ -31,6 +31,14 @@ pub enum Error {
         /// How many the model has.
         vocabulary: i64,
     },
+    /// A source is longer than the model takes.
+    #[error("the text has {tokens} tokens, the model takes {limit}")]
+    TooLong {
+        /// The source's tokens.
+        tokens: usize,
+        /// The most that the model takes.
+        limit: usize,
+    },
     /// The configuration has no `model_type`.
     #[error("{model}: config.json names no `model_type`")]
     NoModelType {
@@ -38,12 +46,14 @@ pub enum Error {
         model: String,
     },
     /// The configuration's `model_type` is none that is known here.
-    #[error("{model}: model_type `{found}` is not supported for text generation; supported: {known}")]
+    #[error("{model}: model_type `{found}` is not supported for {task}; supported: {known}")]
     ModelType {
         /// The model.
         model: String,
         /// What the configuration says.
         found: String,
+        /// What it was to be used for.
+        task: &'static str,
         /// What would be right.
         known: String,
     },

@@ -233,7 +233,7 @@ impl TextGenerator {
 }
 
 /// `generation_config.json`, or where there is none what older checkpoints say in `config.json`.
-fn published_config(model: &Model) -> Result<GenerationConfig, Error> {
+pub(crate) fn published_config(model: &Model) -> Result<GenerationConfig, Error> {
     const FILE: &str = "generation_config.json";
     if model.read(FILE)?.is_some() {
         return Ok(model.json_as(FILE)?);

@@ -20,7 +20,7 @@ pub enum TrainError {
     Text(#[from] sensorium_text::Error),
     /// A language model could not be made.
     #[error(transparent)]
-    LanguageModel(#[from] sensorium_text::causal::NewError),
+    LanguageModel(#[from] sensorium_text::NewError),
     /// The model's configuration makes no sense.
     #[error(transparent)]
     Config(#[from] sensorium_vision::models::ConfigError),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tch::Tensor;
 
-use super::BuildError;
+use crate::family::BuildError;
 use super::stack::{Layer, Stack, Wiring};
 use crate::error::{ConfigProblem, divide, size};
 

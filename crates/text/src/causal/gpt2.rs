@@ -7,7 +7,7 @@ use sensorium_blocks::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::BuildError;
+use crate::family::BuildError;
 use super::stack::{Layer, LearnedPositions, Stack};
 use crate::error::{divide, size};
 

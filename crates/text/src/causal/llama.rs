@@ -9,7 +9,7 @@ use sensorium_blocks::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::BuildError;
+use crate::family::BuildError;
 use super::stack::{Layer, Stack};
 use crate::error::{ConfigProblem, divide, size};
 

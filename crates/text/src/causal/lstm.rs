@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use super::{BuildError, Forward, ForwardOptions};
+use super::{Forward, ForwardOptions};
+use crate::family::BuildError;
 use crate::error::size;
 
 /// `config.json` of a model of this family.

@@ -21,7 +21,8 @@ use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use crate::error::{ConfigProblem, Error};
+use crate::error::Error;
+use crate::family::{BuildError, NewError};
 use lstm::{Lstm, LstmSession};
 use session::CausalSession;
 use stack::{Stack, Tokens};
@@ -81,33 +82,6 @@ pub fn model_types() -> impl Iterator<Item = &'static str> {
     FAMILIES.iter().map(|family| family.model_type)
 }
 
-/// Why a family's file could not build a model; the caller knows the model's name.
-#[derive(Debug, thiserror::Error)]
-enum BuildError {
-    #[error(transparent)]
-    Config(#[from] ConfigProblem),
-    #[error(transparent)]
-    Params(#[from] sensorium_blocks::ParamsError),
-}
-
-impl From<serde_json::Error> for BuildError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Config(error.into())
-    }
-}
-
-impl From<sensorium_blocks::UnknownActivation> for BuildError {
-    fn from(error: sensorium_blocks::UnknownActivation) -> Self {
-        Self::Config(error.into())
-    }
-}
-
-impl From<sensorium_blocks::RopeError> for BuildError {
-    fn from(error: sensorium_blocks::RopeError) -> Self {
-        Self::Config(error.into())
-    }
-}
-
 /// A decoder-only language model.
 pub struct CausalLm {
     network: Network,
@@ -158,16 +132,19 @@ impl CausalLm {
         let model_type = config.get("model_type").and_then(Value::as_str);
         let model_type = model_type.ok_or(NewError::NoModelType)?;
         let family = FAMILIES.iter().find(|family| family.model_type == model_type);
-        let family = family.ok_or_else(|| NewError::ModelType(model_type.to_string()))?;
+        let family = family.ok_or_else(|| NewError::ModelType {
+            found: model_type.to_string(),
+            task: "text generation",
+            known: known(),
+        })?;
         let network = match family.build {
             Build::Stack(build) => build(config, &params).map(Network::Stack),
             Build::Lstm(build) => build(config, &params).map(Network::Lstm),
         };
-        let network = network.map_err(|error| match error {
-            BuildError::Config(problem) => NewError::Config(problem),
-            BuildError::Params(error) => NewError::Params(error),
-        })?;
-        Ok(Self { network, params })
+        Ok(Self {
+            network: network?,
+            params,
+        })
     }
 
     /// Logits and hidden states of whole sequences, without caches: for training and for a look inside.
@@ -267,40 +244,6 @@ pub struct Forward {
     /// The embeddings' output and each layer's, `[rows, tokens, hidden]`, if asked for; that of the last
     /// layer is behind the last norm.
     pub hidden_states: Vec<Tensor>,
-}
-
-/// Why [`CausalLm::new`] could not build a model.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum NewError {
-    /// The configuration has no `model_type`.
-    #[error("the configuration names no `model_type`")]
-    NoModelType,
-    /// The family is not supported.
-    #[error("model_type `{0}` is not supported for text generation; supported: {known}", known = known())]
-    ModelType(String),
-    /// The configuration makes no sense.
-    #[error(transparent)]
-    Config(#[from] ConfigProblem),
-    /// The parameters do not fit it.
-    #[error(transparent)]
-    Params(#[from] sensorium_blocks::ParamsError),
-}
-
-impl NewError {
-    fn in_model(self, model: &Model) -> Error {
-        let model = model.to_string();
-        match self {
-            Self::NoModelType => Error::NoModelType { model },
-            Self::ModelType(found) => Error::ModelType {
-                model,
-                found,
-                known: known(),
-            },
-            Self::Config(problem) => Error::Config { model, problem },
-            Self::Params(error) => Error::Params(error),
-        }
-    }
 }
 
 fn known() -> String {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tch::Kind;
 
-use super::BuildError;
+use crate::family::BuildError;
 use super::stack::{Layer, LearnedPositions, Stack};
 use crate::error::{divide, size};
 

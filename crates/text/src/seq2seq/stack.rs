@@ -1,0 +1,239 @@
+//! What all encoder–decoder Transformers share: two stacks of layers and an output layer.
+
+use sensorium_blocks::{Block, CrossBlock, Embedding, KvCache, Linear, Mask, Norm, Pass, RelativeBias};
+use tch::{Kind, Tensor};
+
+/// An encoder–decoder Transformer, put together by its family's file.
+pub(crate) struct Stack {
+    pub encoder: Encoder,
+    pub decoder: Decoder,
+    /// Factor on the decoder's states before the output layer.
+    pub output_scale: Option<f64>,
+    pub head: Linear,
+    /// Added to the logits, `[1, vocabulary]`.
+    pub logits_bias: Option<Tensor>,
+    /// The most tokens on either side, where positions are a table.
+    pub max_positions: Option<i64>,
+    /// Tokens that the decoder can write.
+    pub vocabulary: i64,
+}
+
+/// Reads the whole source at once.
+pub(crate) struct Encoder {
+    pub ends: Ends,
+    pub layers: Vec<Block>,
+}
+
+/// Writes token by token.
+pub(crate) struct Decoder {
+    pub ends: Ends,
+    pub layers: Vec<CrossBlock>,
+}
+
+/// What is before and behind the layers of either side.
+pub(crate) struct Ends {
+    pub embedding: Embedding,
+    /// Factor on the embeddings.
+    pub scale: Option<f64>,
+    pub positions: Positions,
+    pub embedding_norm: Option<Norm>,
+    /// Added to the scores of self-attention in every layer.
+    pub relative: Option<RelativeBias>,
+    pub norm: Option<Norm>,
+    /// Of the embeddings, in training.
+    pub dropout: f64,
+    /// Also behind the last norm (T5).
+    pub last_dropout: bool,
+}
+
+/// How a token's place is told.
+pub(crate) enum Positions {
+    /// By the distances in attention alone.
+    Relative,
+    /// A table; the first token's is entry `offset`.
+    Table { table: Embedding, offset: i64 },
+    /// A table that padding does not count in: its own entry is `pad`, the first token's the next one.
+    Counted { table: Embedding, pad: i64 },
+}
+
+impl Positions {
+    /// The vectors of `ids` `[rows, tokens]`, the first of which is number `past` of its row.
+    fn of(&self, ids: &Tensor, past: i64) -> Option<Tensor> {
+        match self {
+            Self::Relative => None,
+            Self::Table { table, offset } => {
+                let first = past + offset;
+                let options = (Kind::Int64, ids.device());
+                let at = Tensor::arange_start(first, first + ids.size()[1], options);
+                Some(table.forward(&at.unsqueeze(0)))
+            }
+            Self::Counted { table, pad } => {
+                let real = ids.ne(*pad).to_kind(Kind::Int64);
+                let at = (real.cumsum(1, Kind::Int64) + past) * real + *pad;
+                Some(table.forward(&at))
+            }
+        }
+    }
+}
+
+impl Ends {
+    pub fn new(embedding: Embedding) -> Self {
+        Self {
+            embedding,
+            scale: None,
+            positions: Positions::Relative,
+            embedding_norm: None,
+            relative: None,
+            norm: None,
+            dropout: 0.0,
+            last_dropout: false,
+        }
+    }
+
+    /// `ids` is `[rows, tokens]`, the result `[rows, tokens, hidden]`.
+    fn embed(&self, ids: &Tensor, past: i64, train: bool) -> Tensor {
+        let mut x = self.embedding.forward(ids);
+        if let Some(scale) = self.scale {
+            x *= scale;
+        }
+        if let Some(positions) = self.positions.of(ids, past) {
+            x += positions;
+        }
+        if let Some(norm) = &self.embedding_norm {
+            x = norm.forward(&x);
+        }
+        self.drop(x, train)
+    }
+
+    fn finish(&self, x: Tensor, train: bool) -> Tensor {
+        let x = match &self.norm {
+            Some(norm) => norm.forward(&x),
+            None => x,
+        };
+        self.drop(x, train && self.last_dropout)
+    }
+
+    fn drop(&self, x: Tensor, train: bool) -> Tensor {
+        match train && self.dropout > 0.0 {
+            true => x.dropout(self.dropout, true),
+            false => x,
+        }
+    }
+
+    /// The mask with the biases of the distances.
+    fn biased(&self, mask: Mask, queries: i64, keys: i64) -> Mask {
+        match &self.relative {
+            Some(relative) => mask.with_bias(relative.at(queries, keys)),
+            None => mask,
+        }
+    }
+}
+
+impl Encoder {
+    /// The states of `ids` `[rows, tokens]`; `keep` is zero at padding. Each layer's input is put in `all`.
+    pub fn forward(
+        &self,
+        ids: &Tensor,
+        keep: Option<&Tensor>,
+        train: bool,
+        mut all: Option<&mut Vec<Tensor>>,
+    ) -> Tensor {
+        let mut x = self.ends.embed(ids, 0, train);
+        let count = ids.size()[1];
+        let mask = Mask::full(count, count).with_keep(keep);
+        let mask = self.ends.biased(mask, count, count);
+        let pass = Pass {
+            mask: Some(&mask),
+            rotation: None,
+            train,
+        };
+        for layer in &self.layers {
+            if let Some(all) = &mut all {
+                all.push(x.shallow_clone());
+            }
+            x = layer.forward(&x, pass, None);
+        }
+        self.ends.finish(x, train)
+    }
+}
+
+/// What the decoder attends to: per layer the keys and values of the encoder's states, each
+/// `[sources, heads, tokens, head_dim]`.
+pub(crate) struct Memory {
+    pub layers: Vec<[Tensor; 2]>,
+    /// Zero at padding, `[sources, tokens]`.
+    pub keep: Option<Tensor>,
+}
+
+impl Memory {
+    /// Only the sources `index`, in that order.
+    pub fn select(&mut self, index: &Tensor) {
+        for pair in &mut self.layers {
+            *pair = pair.each_ref().map(|tensor| tensor.index_select(0, index));
+        }
+        self.keep = self.keep.as_ref().map(|keep| keep.index_select(0, index));
+    }
+}
+
+impl Decoder {
+    /// Keys and values of all layers for the encoder's `states` `[sources, tokens, hidden]`.
+    pub fn remember(&self, states: &Tensor, keep: Option<&Tensor>) -> Memory {
+        Memory {
+            layers: self.layers.iter().map(|layer| layer.keys_values(states)).collect(),
+            keep: keep.map(Tensor::shallow_clone),
+        }
+    }
+
+    /// The states of `ids` `[rows, tokens]`, the first of which is number `past` of its row. `keep` is zero at
+    /// padding of the whole sequence. Each layer's input is put in `all`.
+    pub fn forward(
+        &self,
+        ids: &Tensor,
+        past: i64,
+        memory: &Memory,
+        keep: Option<&Tensor>,
+        mut caches: Option<&mut [KvCache]>,
+        train: bool,
+        mut all: Option<&mut Vec<Tensor>>,
+    ) -> Tensor {
+        let mut x = self.ends.embed(ids, past, train);
+        let count = ids.size()[1];
+        let keys = past + count;
+        let mask = Mask::causal(count, keys, 0).with_keep(keep);
+        let mask = self.ends.biased(mask, count, keys);
+        let source = memory.layers.first().map_or(0, |[keys, _]| keys.size()[2]);
+        let seen = Mask::full(count, source).with_keep(memory.keep.as_ref());
+        let pass = Pass {
+            mask: Some(&mask),
+            rotation: None,
+            train,
+        };
+        for (i, layer) in self.layers.iter().enumerate() {
+            if let Some(all) = &mut all {
+                all.push(x.shallow_clone());
+            }
+            let cache = caches.as_mut().map(|caches| &mut caches[i]);
+            x = layer.forward(&x, pass, cache, &memory.layers[i], Some(&seen));
+        }
+        self.ends.finish(x, train)
+    }
+}
+
+impl Stack {
+    /// Logits `[…, vocabulary]` for the decoder's states `[…, hidden]`.
+    pub fn logits(&self, states: &Tensor) -> Tensor {
+        let logits = match self.output_scale {
+            Some(scale) => self.head.forward(&(states * scale)),
+            None => self.head.forward(states),
+        };
+        match &self.logits_bias {
+            Some(bias) => logits + bias,
+            None => logits,
+        }
+    }
+
+    /// The dtype of the weights.
+    pub fn kind(&self) -> Kind {
+        self.encoder.ends.embedding.kind()
+    }
+}
