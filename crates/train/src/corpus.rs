@@ -116,6 +116,15 @@ fn documents(path: &Path, options: &CorpusOptions) -> Result<Vec<String>> {
     Ok(documents)
 }
 
+/// The lines of a text, gzipped or not.
+pub(crate) fn lines(path: &Path) -> Result<Vec<String>> {
+    let text = text_of(path, path.extension().is_some_and(|ending| ending == "gz"))?;
+    if text.trim().is_empty() {
+        return Err(problem(path, "has no text in it"));
+    }
+    Ok(text.lines().map(str::to_string).collect())
+}
+
 fn text_of(path: &Path, gzipped: bool) -> Result<String> {
     let read = |error| TrainError::Corpus {
         path: path.to_path_buf(),
@@ -165,7 +174,7 @@ fn rows(path: &Path, text: &str, delimiter: u8, options: &CorpusOptions) -> Resu
     Ok(rows)
 }
 
-fn problem(path: &Path, problem: &str) -> TrainError {
+pub(crate) fn problem(path: &Path, problem: &str) -> TrainError {
     TrainError::Corpus {
         path: path.to_path_buf(),
         problem: problem.to_string(),

@@ -20,6 +20,12 @@ pub trait Dataset: Send + Sync + 'static {
         self.len() == 0
     }
 
+    /// The batches of an epoch, each a list of examples, drawn from `seed`; `None` for shuffled batches of the
+    /// loader's size. Every epoch must have as many.
+    fn plan(&self, _seed: u64) -> Option<Vec<Vec<usize>>> {
+        None
+    }
+
     /// The examples at `indices` as one batch. `seed` is different for each batch and epoch; random
     /// distortions must follow from it alone.
     fn batch(&self, indices: &[usize], seed: u64) -> Self::Batch;
@@ -30,6 +36,7 @@ pub trait Dataset: Send + Sync + 'static {
 pub struct Loader<D> {
     dataset: Arc<D>,
     batch_size: usize,
+    batches: usize,
     seed: u64,
     workers: usize,
 }
@@ -41,9 +48,12 @@ impl<D: Dataset> Loader<D> {
     /// Batches of `batch_size` (the last of an epoch may be smaller), shuffled from `seed`, prepared
     /// by `workers` threads; with no workers, by the thread that asks.
     pub fn new(dataset: D, batch_size: usize, seed: u64, workers: usize) -> Self {
+        let batch_size = batch_size.max(1);
+        let planned = dataset.plan(seed).map(|plan| plan.len());
         Self {
+            batches: planned.unwrap_or_else(|| dataset.len().div_ceil(batch_size)),
             dataset: Arc::new(dataset),
-            batch_size: batch_size.max(1),
+            batch_size,
             seed,
             workers,
         }
@@ -56,15 +66,21 @@ impl<D: Dataset> Loader<D> {
 
     /// The number of batches in an epoch.
     pub fn batches(&self) -> usize {
-        self.dataset.len().div_ceil(self.batch_size)
+        self.batches
     }
 
     /// The batches of `epoch` (from 0), from the batch `first` on.
     pub fn epoch(&self, epoch: usize, first: usize) -> Epoch<D::Batch> {
+        let order = mix(self.seed, &[epoch as u64]);
+        let shuffled = || -> Vec<Vec<usize>> {
+            permutation(self.dataset.len(), order)
+                .chunks(self.batch_size)
+                .map(<[usize]>::to_vec)
+                .collect()
+        };
         let plan = Plan {
+            batches: self.dataset.plan(order).unwrap_or_else(shuffled),
             dataset: Arc::clone(&self.dataset),
-            order: permutation(self.dataset.len(), mix(self.seed, &[epoch as u64])),
-            batch_size: self.batch_size,
             seed: mix(self.seed, &[epoch as u64, 1]),
         };
         let last = self.batches();
@@ -87,16 +103,14 @@ impl<D: Dataset> Loader<D> {
 /// One epoch's order.
 struct Plan<D> {
     dataset: Arc<D>,
-    order: Vec<usize>,
-    batch_size: usize,
+    batches: Vec<Vec<usize>>,
     seed: u64,
 }
 
 impl<D: Dataset> Plan<D> {
     fn batch(&self, i: usize) -> D::Batch {
-        let end = self.order.len().min((i + 1) * self.batch_size);
         self.dataset
-            .batch(&self.order[i * self.batch_size..end], mix(self.seed, &[i as u64]))
+            .batch(&self.batches[i], mix(self.seed, &[i as u64]))
     }
 }
 

@@ -4,10 +4,13 @@ use tch::{Reduction, Tensor};
 
 /// Mean cross-entropy of `logits` `[batch, classes]` against class indices `labels` `[batch]`, with
 /// `smoothing` (0 for none) of the target spread evenly over the classes (arXiv 1512.00567, section 7).
+/// Labels that are [`IGNORED`] count for nothing.
 pub fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Tensor {
-    const NO_IGNORED_LABEL: i64 = -100;
-    logits.cross_entropy_loss::<Tensor>(labels, None, Reduction::Mean, NO_IGNORED_LABEL, smoothing)
+    logits.cross_entropy_loss::<Tensor>(labels, None, Reduction::Mean, IGNORED, smoothing)
 }
+
+/// The label of what is no example: padding.
+pub const IGNORED: i64 = -100;
 
 /// Mean binary cross-entropy of `logits` against `targets` from 0 to 1, of one shape.
 pub fn binary_cross_entropy(logits: &Tensor, targets: &Tensor) -> Tensor {

@@ -349,9 +349,9 @@ mod tests {
     fn muon_is_for_matrices_alone() {
         let params = sensorium_blocks::Params::fresh(0);
         let init = sensorium_blocks::Init::Normal { std: 1.0 };
-        params.weight("matrix", &[4, 4], init).unwrap();
-        params.table("table", &[4, 4], init).unwrap();
-        params.weight("bias", &[4], init).unwrap();
+        let _ = params.weight("matrix", &[4, 4], init).unwrap();
+        let _ = params.table("table", &[4, 4], init).unwrap();
+        let _ = params.weight("bias", &[4], init).unwrap();
         let rules = params.all().iter().map(|p| Optimizer::MUON.rule(p)).collect::<Vec<_>>();
         assert_eq!(rules[0], Optimizer::MUON);
         assert!(rules[1..].iter().all(|rule| matches!(rule, Optimizer::AdamW { .. })));

@@ -17,6 +17,9 @@ pub enum Schedule {
     },
     /// Falls to zero along a half cosine (arXiv 1608.03983, without restarts).
     Cosine,
+    /// Falls with the square root of the step, as counted from the beginning of the warm-up (arXiv 1706.03762,
+    /// section 5.3).
+    InverseSqrt,
 }
 
 /// A [`Schedule`] after a linear warm-up.
@@ -54,6 +57,7 @@ impl LearningRate {
                 Schedule::Constant => 1.0,
                 Schedule::Step { every, factor } => factor.powf((done / every).floor()),
                 Schedule::Cosine => 0.5 * (1.0 + (std::f64::consts::PI * done).cos()),
+                Schedule::InverseSqrt => (warmup.max(1.0) / step.max(1.0)).sqrt().min(1.0),
             }
     }
 }
@@ -82,6 +86,8 @@ mod tests {
         };
         assert_eq!(rate(steps, 20), 2.0);
         assert!((rate(steps, 60) - 0.2).abs() < 1e-12);
+        assert_eq!(rate(Schedule::InverseSqrt, 10), 2.0);
+        assert_eq!(rate(Schedule::InverseSqrt, 40), 1.0);
         assert_eq!(LearningRate::constant(0.3).at(7, 9), 0.3);
     }
 }

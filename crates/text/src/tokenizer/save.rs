@@ -10,6 +10,13 @@ use super::files::{CONFIG, TOKENIZER};
 use super::{BoxError, Tokenizer, TokenizerError};
 
 impl Tokenizer {
+    /// The same with another entry in its `tokenizer_config.json`, for those who read that file.
+    #[must_use]
+    pub fn with_setting(mut self, name: &str, value: Value) -> Self {
+        self.settings.config.insert(name.to_string(), value);
+        self
+    }
+
     /// Writes `tokenizer.json`, `tokenizer_config.json` and the chat templates into `folder`, which must
     /// exist. Each file is replaced as a whole or not at all; the same tokenizer makes the same bytes.
     ///

@@ -4,5 +4,6 @@ pub mod lm;
 pub mod mnist;
 mod recorder;
 mod session;
+pub mod translation;
 
 pub use session::Session;

@@ -140,7 +140,7 @@ fn precision(context: &Context) -> Result<Precision> {
     match context.global.dtype {
         None | Some(DType::F32) => Ok(Precision::F32),
         Some(DType::Bf16) => Ok(Precision::Bf16),
-        Some(DType::F16) => bail!("training is in f32 or bf16: the gradients are too small for f16"),
+        Some(_) => bail!("training is in f32 or bf16: gradients are too small for f16"),
     }
 }
 

@@ -4,6 +4,7 @@ mod display;
 mod lm;
 mod mnist;
 mod options;
+mod translation;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,8 @@ pub enum Command {
     FashionMnist(mnist::Args),
     /// A language model, from scratch or from a checkpoint
     Lm(Box<lm::Args>),
+    /// A translator, from scratch or from a checkpoint
+    Translation(Box<translation::Args>),
 }
 
 /// Runs the command.
@@ -29,5 +32,6 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         Command::Mnist(args) => mnist::run(DataName::Mnist, args, context),
         Command::FashionMnist(args) => mnist::run(DataName::FashionMnist, args, context),
         Command::Lm(args) => lm::run(args, context),
+        Command::Translation(args) => translation::run(args, context),
     }
 }

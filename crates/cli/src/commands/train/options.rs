@@ -53,6 +53,8 @@ enum ScheduleName {
     Constant,
     Step,
     Cosine,
+    /// Falls with the square root of the step
+    InverseSqrt,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -163,6 +165,7 @@ fn schedule(name: ScheduleName) -> Schedule {
             factor: 0.1,
         },
         ScheduleName::Cosine => Schedule::Cosine,
+        ScheduleName::InverseSqrt => Schedule::InverseSqrt,
     }
 }
 

@@ -45,6 +45,9 @@ impl Tokenizer {
             .map_err(TokenizerError::Train)?;
         if options.algorithm == Algorithm::WordPiece {
             around(&mut backend, options).map_err(TokenizerError::Train)?;
+        } else if options.append_eos {
+            let last = token_of(&backend, options, "eos_token");
+            process(&mut backend, super::files::template(None, last, false)).map_err(TokenizerError::Train)?;
         }
         let sources = Sources {
             config: options.config(),
@@ -136,11 +139,17 @@ fn word_piece<S: AsRef<str>>(
 
 /// Puts `[CLS]` and `[SEP]` around texts.
 fn around(backend: &mut Backend, options: &TrainOptions) -> Result<(), BoxError> {
-    let token = |role| {
-        let token = options.token(role).unwrap_or_default();
-        Some((token.to_string(), backend.token_to_id(token).unwrap_or_default()))
-    };
-    let template = super::files::template(token("cls_token"), token("sep_token"), true);
+    let [first, last] = ["cls_token", "sep_token"].map(|role| token_of(backend, options, role));
+    process(backend, super::files::template(first, last, true))
+}
+
+/// The token of a role and its id.
+fn token_of(backend: &Backend, options: &TrainOptions, role: &str) -> Option<(String, u32)> {
+    let token = options.token(role)?;
+    Some((token.to_string(), backend.token_to_id(token).unwrap_or_default()))
+}
+
+fn process(backend: &mut Backend, template: Value) -> Result<(), BoxError> {
     let template: tokenizers::PostProcessorWrapper = serde_json::from_value(template)?;
     backend.with_post_processor(Some(template));
     Ok(())

@@ -37,6 +37,8 @@ pub struct TrainOptions {
     pub extra_special_tokens: Vec<String>,
     /// The longest input of the model, in tokens, if it has a limit.
     pub model_max_length: Option<usize>,
+    /// Every text ends with the end-of-sequence token, as translators expect.
+    pub append_eos: bool,
 }
 
 impl TrainOptions {
@@ -80,6 +82,7 @@ impl TrainOptions {
                 .collect(),
             extra_special_tokens: Vec::new(),
             model_max_length: None,
+            append_eos: false,
         }
     }
 
@@ -122,7 +125,8 @@ impl TrainOptions {
             Algorithm::Unigram => &["unk_token"],
             Algorithm::WordPiece => &["unk_token", "cls_token", "sep_token"],
         };
-        if let Some(role) = needed.iter().find(|role| self.token(role).is_none()) {
+        let needed = needed.iter().chain(self.append_eos.then_some(&"eos_token"));
+        if let Some(role) = needed.clone().find(|role| self.token(role).is_none()) {
             return wrong(format!("{:?} needs a {role}", self.algorithm));
         }
         let bytes = if self.algorithm == Algorithm::ByteLevelBpe {
