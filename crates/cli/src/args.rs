@@ -82,6 +82,10 @@ pub enum Command {
     Generate(Box<commands::generate::Args>),
     /// Talk with a language model
     Chat(Box<commands::chat::Args>),
+    /// Put texts into another language
+    Translate(Box<commands::translate::Args>),
+    /// Say what is in texts in fewer words
+    Summarize(Box<commands::summarize::Args>),
     /// Train a model
     #[command(subcommand)]
     Train(commands::train::Command),

@@ -10,6 +10,7 @@ mod inputs;
 mod predict;
 mod print;
 mod progress;
+mod rewrite;
 mod sampling;
 mod table;
 

@@ -24,6 +24,8 @@ mod output;
 mod pipeline;
 mod registry;
 mod route;
+#[cfg(feature = "text")]
+mod seq2seq_tasks;
 mod task;
 mod tasks;
 #[cfg(feature = "text")]
@@ -43,6 +45,8 @@ pub use registry::{Registry, RegistryError};
 pub use route::{ModelHint, Route, RouteError, RouteRequest};
 pub use task::{BoxError, Build, BuildOptions, BuildRequest, Task};
 pub use tasks::TASKS;
+#[cfg(feature = "text")]
+pub use seq2seq_tasks::translation_model;
 #[cfg(feature = "text")]
 pub use text_tasks::{TextGeneration, text_generator};
 

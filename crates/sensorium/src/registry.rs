@@ -56,6 +56,14 @@ pub enum RegistryError {
         /// The task.
         task: String,
     },
+    /// No shipped model translates these languages.
+    #[error("no shipped model translates {languages} (shipped: {known}); name another one with --model, e.g. a hub id like Helsinki-NLP/opus-mt-en-de")]
+    NoTranslator {
+        /// What was asked for, e.g. `from en to fr`.
+        languages: String,
+        /// The shipped models and what they translate.
+        known: String,
+    },
     /// The model was not found or not readable.
     #[error(transparent)]
     Model(#[from] hub::Error),

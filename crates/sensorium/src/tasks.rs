@@ -36,8 +36,9 @@ pub const TASKS: &[Task] = &[
         summary: "Rewrite a text as an instruction in it says",
         inputs: &[Text],
         output: OutputKind::Generation,
-        architectures: &["T5ForConditionalGeneration", "MT5ForConditionalGeneration"],
-        model_types: &["t5", "mt5"],
+        architectures: &["T5ForConditionalGeneration"],
+        model_types: &["t5"],
+        build: TEXT_TO_TEXT,
         ..Task::EMPTY
     },
     Task {
@@ -46,8 +47,13 @@ pub const TASKS: &[Task] = &[
         summary: "Put a text into another language",
         inputs: &[Text],
         output: OutputKind::Translation,
-        architectures: &["MarianMTModel", "M2M100ForConditionalGeneration"],
-        model_types: &["marian", "m2m_100", "nllb"],
+        architectures: &[
+            "MarianMTModel",
+            "M2M100ForConditionalGeneration",
+            "MBartForConditionalGeneration",
+        ],
+        model_types: &["m2m_100", "marian", "mbart"],
+        build: TRANSLATION,
         ..Task::EMPTY
     },
     Task {
@@ -58,6 +64,7 @@ pub const TASKS: &[Task] = &[
         output: OutputKind::Summary,
         architectures: &["BartForConditionalGeneration", "PegasusForConditionalGeneration"],
         model_types: &["bart", "pegasus"],
+        build: SUMMARIZATION,
         ..Task::EMPTY
     },
     Task {
@@ -211,9 +218,24 @@ pub const TASKS: &[Task] = &[
 ];
 
 #[cfg(feature = "text")]
-const TEXT_GENERATION: Option<Build> = Some(crate::text_tasks::text_generation);
+mod text {
+    use crate::{Build, seq2seq_tasks, text_tasks};
+
+    pub const TEXT_GENERATION: Option<Build> = Some(text_tasks::text_generation);
+    pub const TEXT_TO_TEXT: Option<Build> = Some(seq2seq_tasks::text_to_text);
+    pub const TRANSLATION: Option<Build> = Some(seq2seq_tasks::translation);
+    pub const SUMMARIZATION: Option<Build> = Some(seq2seq_tasks::summarization);
+}
 #[cfg(not(feature = "text"))]
-const TEXT_GENERATION: Option<Build> = None;
+mod text {
+    use crate::Build;
+
+    pub const TEXT_GENERATION: Option<Build> = None;
+    pub const TEXT_TO_TEXT: Option<Build> = None;
+    pub const TRANSLATION: Option<Build> = None;
+    pub const SUMMARIZATION: Option<Build> = None;
+}
+use text::{SUMMARIZATION, TEXT_GENERATION, TEXT_TO_TEXT, TRANSLATION};
 
 #[cfg(feature = "vision")]
 const IMAGE_CLASSIFICATION: Option<Build> = Some(crate::vision_tasks::image_classification);

@@ -39,6 +39,24 @@ pub enum Error {
         /// The most that the model takes.
         limit: usize,
     },
+    /// The model does not know a language.
+    #[error("the model does not translate {end} `{asked}`; it knows {known}")]
+    Language {
+        /// The language.
+        asked: String,
+        /// `from` or `to`.
+        end: &'static str,
+        /// What would be right.
+        known: String,
+    },
+    /// The model knows several languages, and none was named.
+    #[error("the model must be told which language to translate {end}{}", if known.is_empty() { String::new() } else { format!("; it knows {known}") })]
+    LanguageNeeded {
+        /// `from` or `to`.
+        end: &'static str,
+        /// What can be named.
+        known: String,
+    },
     /// The configuration has no `model_type`.
     #[error("{model}: config.json names no `model_type`")]
     NoModelType {

@@ -3,14 +3,19 @@
 //! **Invariant:** this crate knows nothing of vision and speech.
 
 pub mod causal;
+pub mod document;
 mod error;
 mod family;
 mod generator;
 pub mod seq2seq;
+mod summarize;
 mod text_to_text;
 pub mod tokenizer;
+mod translate;
 
 pub use error::{ConfigProblem, Error};
 pub use family::NewError;
 pub use generator::{Completion, GenerateOptions, OnText, TextGenerator};
+pub use summarize::Summarizer;
 pub use text_to_text::{TextToText, WriteOptions, Written};
+pub use translate::{Languages, TranslateOptions, Translator, same_language};

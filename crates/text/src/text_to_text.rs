@@ -1,6 +1,6 @@
 //! Text to text: an encoder–decoder model, its tokenizer and its settings.
 
-use sensorium_generation::{Generated, GenerationConfig, OneOrMany, Options, Prompt, generate};
+use sensorium_generation::{Generated, GenerationConfig, Options, Prompt, generate};
 use sensorium_hub::Model;
 use tch::{Device, Kind, Tensor};
 
@@ -147,7 +147,7 @@ impl TextToText {
                 let input = batch[generated.row];
                 results[input].push(Written {
                     input,
-                    text: self.text(&generated.ids),
+                    text: self.decode(&generated.ids),
                     generated,
                 });
             }
@@ -226,19 +226,14 @@ impl TextToText {
         positions.into_iter().chain(trained).min()
     }
 
-    fn text(&self, ids: &[i64]) -> String {
+    /// The text of tokens, without special ones.
+    pub fn decode(&self, ids: &[i64]) -> String {
         let options = DecodeOptions {
             clean_up: Some(false),
             ..DecodeOptions::default()
         };
         // Only a broken decoder fails, and then on every text.
         self.tokenizer.decode(ids, &options).unwrap_or_default()
-    }
-
-    /// The tokens that end a text.
-    pub fn ends(&self) -> Vec<i64> {
-        let ends = self.published.eos_token_id.as_ref();
-        ends.map_or(Vec::new(), |ends| OneOrMany::as_slice(ends).to_vec())
     }
 }
 

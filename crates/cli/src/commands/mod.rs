@@ -9,8 +9,10 @@ pub mod eval;
 pub mod generate;
 pub mod models;
 pub mod run;
+pub mod summarize;
 pub mod tasks;
 pub mod train;
+pub mod translate;
 pub mod version;
 
 use std::process::ExitCode;
@@ -28,6 +30,8 @@ pub fn run(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Classify(args) => classify::run(&args, context),
         Command::Chat(args) => chat::run(&args, context),
         Command::Generate(args) => generate::run(&args, context),
+        Command::Translate(args) => translate::run(&args, context),
+        Command::Summarize(args) => summarize::run(&args, context),
         Command::Train(command) => train::run(&command, context),
         Command::Eval(command) => eval::run(&command, context),
         Command::Models(command) => models::run(&command, context),

@@ -81,6 +81,11 @@ impl Tokenizer {
         &self.settings
     }
 
+    /// An entry of `tokenizer_config.json`.
+    pub fn setting(&self, name: &str) -> Option<&serde_json::Value> {
+        self.settings.config.get(name)
+    }
+
     /// The number of tokens, added ones included. Ids can be larger where a vocabulary has holes.
     pub fn vocab_size(&self) -> usize {
         self.backend.get_vocab_size(true)
