@@ -55,6 +55,8 @@ pub use sensorium_blocks as blocks;
 pub use sensorium_generation as generation;
 pub use sensorium_hub as hub;
 #[cfg(feature = "text")]
+pub use sensorium_metrics as metrics;
+#[cfg(feature = "text")]
 pub use sensorium_text as text;
 #[cfg(feature = "train")]
 pub use sensorium_train as train;

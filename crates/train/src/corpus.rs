@@ -117,7 +117,10 @@ fn documents(path: &Path, options: &CorpusOptions) -> Result<Vec<String>> {
 }
 
 /// The lines of a text, gzipped or not.
-pub(crate) fn lines(path: &Path) -> Result<Vec<String>> {
+///
+/// # Errors
+/// If the file is unreadable, not UTF-8 or has no text in it.
+pub fn lines(path: &Path) -> Result<Vec<String>> {
     let text = text_of(path, path.extension().is_some_and(|ending| ending == "gz"))?;
     if text.trim().is_empty() {
         return Err(problem(path, "has no text in it"));

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::corpus::{lines, problem};
+pub use crate::corpus::lines;
+use crate::corpus::problem;
 use crate::error::Result;
 
 /// Segments in two languages, one beside the other.

@@ -30,6 +30,9 @@ pub struct Args {
     /// Power of the length that divides the beams' scores
     #[arg(long, value_name = "X")]
     length_penalty: Option<f32>,
+    /// Lines are not cut into sentences
+    #[arg(long)]
+    whole_lines: bool,
     /// The most new tokens of a sentence
     #[arg(long, value_name = "N")]
     max_new_tokens: Option<usize>,
@@ -66,6 +69,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         };
         let options = TranslateOptions {
             format: Some(format),
+            whole_lines: args.whole_lines,
             on_progress: Some(&mut on_progress),
         };
         let translated = translator.translate_with(&[text], languages, &config, options);

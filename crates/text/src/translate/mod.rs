@@ -7,7 +7,7 @@ use sensorium_generation::GenerationConfig;
 use sensorium_hub::Model;
 use tch::{Device, Kind};
 
-use crate::document::{Document, Format, pieces_within, sentences};
+use crate::document::{Document, Format, Part, pieces_within, sentences};
 use crate::{Error, TextToText, WriteOptions};
 use direction::{Direction, Scheme};
 pub use languages::same as same_language;
@@ -44,6 +44,8 @@ pub struct Languages<'a> {
 pub struct TranslateOptions<'a> {
     /// What stays as it is.
     pub format: Option<Format>,
+    /// Lines are segments by themselves and are not cut into sentences, but where they are too long.
+    pub whole_lines: bool,
     /// Is told each time how many of all sentences are done.
     pub on_progress: Option<&'a mut dyn FnMut(usize, usize)>,
 }
@@ -107,7 +109,15 @@ impl Translator {
         let (mut sources, mut plan) = (Vec::new(), Vec::new());
         for words in documents.iter().flat_map(Document::words) {
             let mut parts = Vec::new();
-            for sentence in sentences(words) {
+            let whole = Part {
+                text: words,
+                blank: "",
+            };
+            let apart = match options.whole_lines {
+                true => vec![whole],
+                false => sentences(words),
+            };
+            for sentence in apart {
                 let mut pieces = pieces_within(sentence.text, &fits);
                 if let Some(last) = pieces.last_mut() {
                     last.blank = sentence.blank;

@@ -2,6 +2,7 @@
 
 mod digits;
 mod lm;
+mod translation;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,8 @@ pub enum Command {
     FashionMnist(digits::Args),
     /// A text: how well a language model predicts it
     Lm(lm::Args),
+    /// Translations: BLEU, chrF, TER beside references
+    Translation(Box<translation::Args>),
 }
 
 /// Runs the command.
@@ -27,5 +30,6 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         Command::Mnist(args) => digits::run(DataName::Mnist, args, context),
         Command::FashionMnist(args) => digits::run(DataName::FashionMnist, args, context),
         Command::Lm(args) => lm::run(args, context),
+        Command::Translation(args) => translation::run(args, context),
     }
 }
