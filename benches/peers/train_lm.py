@@ -24,7 +24,7 @@ args = parser.parse_args()
 torch.set_num_threads(args.threads)
 torch.manual_seed(0)
 
-LAYERS, HEADS, WIDTH, BLOCK, BATCH, RATE = 4, 4, 128, 64, 12, 1e-3
+LAYERS, HEADS, WIDTH, BLOCK, BATCH, RATE = 4, 4, 128, 64, 12, 4e-3
 raw = args.text.read_bytes()
 text = (gzip.decompress(raw) if args.text.suffix == ".gz" else raw).decode()
 letters = sorted(set(text))

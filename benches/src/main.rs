@@ -5,6 +5,7 @@
 //! cargo run --release -p sensorium-benches -- classify target/release/sensorium examples/samples/digits/7.png --python PYTHON
 //! cargo run --release -p sensorium-benches -- decode MODEL_DIR --python PYTHON
 //! cargo run --release -p sensorium-benches -- train-lm TEXT --python PYTHON
+//! cargo run --release -p sensorium-benches -- translate MODEL_DIR SENTENCES.json --python PYTHON
 //! ```
 
 mod classify;
@@ -12,6 +13,7 @@ mod decode;
 mod mnist;
 mod table;
 mod train_lm;
+mod translate;
 
 use std::path::PathBuf;
 
@@ -53,6 +55,8 @@ enum Bench {
     Decode(decode::Arguments),
     /// A small GPT on the characters of a text, beside PyTorch eager
     TrainLm(train_lm::Arguments),
+    /// A translator of Marian's shape, greedily and with beams, beside transformers and CTranslate2
+    Translate(translate::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -63,5 +67,6 @@ fn main() -> Result<()> {
         Bench::Classify(arguments) => classify::run(&arguments, &cli.shared),
         Bench::Decode(arguments) => decode::run(&arguments, &cli.shared),
         Bench::TrainLm(arguments) => train_lm::run(&arguments, &cli.shared),
+        Bench::Translate(arguments) => translate::run(&arguments, &cli.shared),
     }
 }

@@ -1,7 +1,7 @@
 //! The fully connected layer.
 
 use sensorium_kernels as kernels;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::{Init, Params, ParamsError};
 
@@ -14,8 +14,16 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// Up to here our own kernel is faster than libtorch's product.
-    const FEW_ROWS: i64 = 8;
+    /// Up to so many rows our own kernel is faster than libtorch's product, which first copies the weights to
+    /// another order.
+    const FEW_ROWS: i64 = 128;
+    /// The same for a layer with as many outputs as a vocabulary has words.
+    const FEW_ROWS_WIDE: i64 = 256;
+    /// The outputs of such a layer.
+    const WIDE: i64 = 8192;
+    /// The same for weights that are stored as `[in, out]`, and for 16-bit weights where the processor multiplies
+    /// those by itself.
+    const VERY_FEW_ROWS: i64 = 8;
 
     /// A layer from `inputs` to `outputs` features; asks `params` for `weight` and `bias`.
     ///
@@ -102,11 +110,25 @@ impl Linear {
         y.view(shape.as_slice())
     }
 
-    /// Whether a step of decoding asks: so few rows that reading the weights is all the work.
+    /// Whether there are so few rows that reading the weights is most of the work, as in decoding.
     fn is_small(&self, x: &Tensor) -> bool {
-        let inputs = self.weight.size()[usize::from(!self.transposed)];
-        let few = x.numel() as i64 <= Self::FEW_ROWS * inputs;
-        few && x.device() == Device::Cpu && !kernels::grad_enabled() && self.weight.is_contiguous()
+        if x.device() != Device::Cpu || kernels::grad_enabled() || !self.weight.is_contiguous() {
+            return false;
+        }
+        let size = self.weight.size();
+        let (inputs, outputs) = match self.transposed {
+            true => (size[0], size[1]),
+            false => (size[1], size[0]),
+        };
+        let full = self.weight.kind() == Kind::Float;
+        let most = if self.transposed || !(full || kernels::widening_is_fastest()) {
+            Self::VERY_FEW_ROWS
+        } else if outputs >= Self::WIDE {
+            Self::FEW_ROWS_WIDE
+        } else {
+            Self::FEW_ROWS
+        };
+        x.numel() as i64 <= most * inputs
     }
 }
 

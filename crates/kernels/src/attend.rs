@@ -13,7 +13,7 @@ use self::piece::Piece;
 use crate::memory::{Fresh, Parts};
 use crate::simd::{self, Bf16, Element, F16, Floating, Level};
 use crate::strided::Strided;
-use crate::team::team;
+use crate::team::spread;
 
 /// Positions in a piece. Fixed, so that results do not depend on the number of threads.
 const PIECE: usize = 128;
@@ -108,7 +108,7 @@ impl Call<'_> {
         let level = Level::best();
         {
             let parts = Parts::new(&mut partial);
-            team(heads * pieces, |task| {
+            spread(self.firsts.len(), heads * pieces, |task| {
                 let (head, piece) = (task / pieces, task % pieces);
                 let (row, kv_head) = (head / self.kv_heads, head % self.kv_heads);
                 let from = self.firsts[row].max(piece * PIECE);

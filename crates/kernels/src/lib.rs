@@ -27,4 +27,5 @@ pub use linear_rows::linear_rows;
 pub use mapped::MappedFile;
 pub use norms::{Gain, layer_norm, rms_norm};
 pub use rotate::rotate;
+pub use simd::widening_is_fastest;
 pub use widen::widen;

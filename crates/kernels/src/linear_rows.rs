@@ -10,7 +10,7 @@ use tch::Tensor;
 use crate::few_rows::{self, Layer, Product};
 use crate::memory::Parts;
 use crate::simd::{self, Element, Floating, Kernel, Level, Simd};
-use crate::team::team;
+use crate::team::spread;
 
 /// Outputs that a thread takes at a time, at most.
 const PIECE: usize = 512;
@@ -20,15 +20,17 @@ const PIECE_BYTES: usize = 384 << 10;
 const STREAMS: usize = 8;
 /// The same for several rows of `x`: their sums fill the registers too.
 const FEWER_STREAMS: usize = 4;
-/// Rows of `x` for which weights are read once.
-const ROWS: usize = 8;
+/// Rows of `x` that are multiplied with a piece before the next ones are: they stay in the nearest cache.
+const ROWS: usize = 9;
+/// Bytes of weights in a piece that several such groups of rows use in turn: it stays in a near cache.
+const SHARED_BYTES: usize = 128 << 10;
 
 /// `x · weightᵀ + bias` for a few rows, at the speed at which memory gives the weights.
 ///
 /// `x` is `[…, in]` in `f32`, `bf16` or `f16`, `weight` `[out, in]` and `bias` `[out]` each in any of these
 /// types, all on the CPU. The result is `[…, out]` in the type of `x`, summed in `f32`: weights of 16 bits
-/// are widened, not `x` rounded. Weights are read once for every 8 rows; with many more rows libtorch's
-/// product is faster. Results depend neither on the number of threads nor on the other rows.
+/// are widened, not `x` rounded. Weights are used where they lie: for some hundred rows, too, that is faster than
+/// libtorch's product, which puts them in another order first. Results depend neither on the number of threads nor on the other rows.
 ///
 /// Forward only: gradients do not pass.
 ///
@@ -47,14 +49,14 @@ impl Product for Rows {
         let out = Parts::new(out);
         let size = layer.piece();
         let level = Level::best();
-        for first in (0..layer.rows).step_by(ROWS) {
-            let rows = first..layer.rows.min(first + ROWS);
-            let x = &layer.x[rows.start * layer.inputs..rows.end * layer.inputs];
-            team(layer.outputs.div_ceil(size), |piece| {
-                let outputs = piece * size..layer.outputs.min((piece + 1) * size);
-                let mut sums = [0.0; ROWS * PIECE];
+        spread(layer.rows, layer.outputs.div_ceil(size), |piece| {
+            let outputs = piece * size..layer.outputs.min((piece + 1) * size);
+            let mut sums = [0.0; ROWS * PIECE];
+            for first in (0..layer.rows).step_by(ROWS) {
+                let rows = first..layer.rows.min(first + ROWS);
+                let x = &layer.x[rows.start * layer.inputs..rows.end * layer.inputs];
                 layer.products(level, x, outputs.clone(), &mut sums);
-                for (row, sums) in rows.clone().zip(sums.chunks(PIECE)) {
+                for (row, sums) in rows.zip(sums.chunks(PIECE)) {
                     // SAFETY: one part per row and piece, and each piece goes to one thread.
                     let out = unsafe { out.part(row * layer.outputs + outputs.start, outputs.len()) };
                     for ((out, sum), o) in out.iter_mut().zip(sums).zip(outputs.clone()) {
@@ -62,8 +64,8 @@ impl Product for Rows {
                         *out = O::from_f32(sum + bias);
                     }
                 }
-            });
-        }
+            }
+        });
     }
 }
 
@@ -72,7 +74,8 @@ impl Layer<'_> {
     fn piece(&self) -> usize {
         let bytes = (self.inputs * self.weight.element_size()).max(1);
         let fair = (self.outputs / 4).next_multiple_of(STREAMS);
-        (PIECE_BYTES / bytes)
+        let most = if self.rows > ROWS { SHARED_BYTES } else { PIECE_BYTES };
+        (most / bytes)
             .next_multiple_of(STREAMS)
             .min(fair)
             .clamp(STREAMS, PIECE)
@@ -257,7 +260,7 @@ pub(crate) mod tests {
             .into_iter()
             .enumerate()
             {
-                for rows in 1..=10 {
+                for rows in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17, 30] {
                     let kind = |n: usize| KINDS[(i + rows as usize + n) % 3];
                     let x = Tensor::randn([rows, inputs], F32).to_kind(kind(level as usize));
                     // one element in, so that no vector is aligned

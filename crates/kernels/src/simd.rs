@@ -130,6 +130,18 @@ impl Level {
     }
 }
 
+/// Whether 16-bit numbers are multiplied fastest by widening them first: the processor has no products of them.
+pub fn widening_is_fastest() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        !is_x86_feature_detected!("avx512bf16")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        false
+    }
+}
+
 /// Runs a kernel on the vector unit `level`.
 ///
 /// # Panics

@@ -31,6 +31,28 @@ pub(crate) fn team(pieces: usize, body: impl Fn(usize) + Sync) {
     TEAM.work(helpers, pieces, &body);
 }
 
+/// Calls `body` once with each number below `pieces`, for work on `rows` rows.
+///
+/// With few rows [`team`] does it. With more, libtorch's own operations in between are large enough to wake its
+/// threads, which then spin for milliseconds and would take the cores from the helpers: they do the work instead.
+pub(crate) fn spread(rows: usize, pieces: usize, body: impl Fn(usize) + Sync) {
+    const FEW: usize = 9;
+    if rows <= FEW {
+        return team(pieces, body);
+    }
+    let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1).min(pieces);
+    let next = AtomicUsize::new(0);
+    crate::bridge::parallel_for(threads, 1, |_| {
+        loop {
+            let piece = next.fetch_add(1, Ordering::Relaxed);
+            if piece >= pieces {
+                return;
+            }
+            body(piece);
+        }
+    });
+}
+
 const MOST_HELPERS: usize = 255;
 
 static TEAM: Team = Team {

@@ -147,14 +147,17 @@ fn precision(context: &Context) -> Result<Precision> {
 fn settings(args: &Args, model: Value, precision: Precision, context: &Context) -> Settings {
     let mut trainer = TrainerConfig {
         epochs: args.steps.div_ceil(args.eval_every.max(1)),
-        optimizer: Optimizer::AdamW {
-            beta1: 0.9,
-            beta2: 0.99,
-            eps: 1e-8,
-            weight_decay: 0.1,
+        optimizer: match args.from {
+            Some(_) => Optimizer::AdamW {
+                beta1: 0.9,
+                beta2: 0.99,
+                eps: 1e-8,
+                weight_decay: 0.1,
+            },
+            None => Optimizer::MUON,
         },
         learning_rate: LearningRate {
-            peak: if args.from.is_some() { 5e-5 } else { 1e-3 },
+            peak: if args.from.is_some() { 5e-5 } else { 5e-3 },
             schedule: Schedule::Cosine,
             warmup: 0.05,
         },
