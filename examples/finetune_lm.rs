@@ -24,7 +24,7 @@ use sensorium::tch::Device;
 use sensorium::text::tokenizer::Tokenizer;
 use sensorium::train::corpus::{self, CorpusOptions};
 use sensorium::train::recipes::Session;
-use sensorium::train::recipes::lm::{Corpus, Settings, train};
+use sensorium::train::recipes::lm::{Corpus, Precision, Settings, train};
 use sensorium::train::{Callback, EpochRecord, LearningRate, Optimizer, RunFolder, Schedule, TrainerConfig};
 
 struct Print;
@@ -55,6 +55,7 @@ fn main() -> Result<()> {
         batch_size: 8,
         accumulate: 1,
         eval_every: 20,
+        precision: Precision::default(),
         trainer: TrainerConfig {
             epochs: 3, // of 20 steps each
             optimizer: Optimizer::ADAMW,

@@ -4,10 +4,9 @@
 //! cargo run --release --example generate_text -- ./gpt2 "Once upon a time"
 //! ```
 //!
-//! Without arguments a tiny model with random weights babbles.
+//! Without arguments the shipped model writes a scene in the manner of Shakespeare.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use anyhow::Result;
 use sensorium::generation::{Flow, GenerationConfig};
@@ -15,15 +14,12 @@ use sensorium::text::GenerateOptions;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let model = arguments.next().unwrap_or_else(|| {
-        let tiny = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/parity/cases/opt-pre");
-        tiny.display().to_string()
-    });
-    let prompt = arguments.next().unwrap_or_else(|| "Once upon a time".to_owned());
+    let model = arguments.next().unwrap_or_else(|| "shakespeare".to_owned());
+    let prompt = arguments.next().unwrap_or_else(|| "ROMEO:".to_owned());
 
     let generator = sensorium::text_generator(&model)?;
     let config = GenerationConfig {
-        max_new_tokens: Some(50),
+        max_new_tokens: Some(300),
         do_sample: Some(true),
         temperature: Some(0.8),
         seed: Some(1),

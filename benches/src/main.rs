@@ -61,6 +61,7 @@ enum Bench {
 
 fn main() -> Result<()> {
     let cli = Cli::parse();
+    sensorium_blocks::keep_freed_memory();
     tch::set_num_threads(cli.shared.threads);
     match cli.bench {
         Bench::Mnist { data } => mnist::run(&data, &cli.shared),

@@ -89,7 +89,11 @@ fn ours(arguments: &Arguments, values: &mut Values) -> Result<()> {
                 }
             }
             if round > 0 {
-                values.add(OURS, metric, sentences.len() as f64 / start.elapsed().as_secs_f64());
+                values.add(
+                    OURS,
+                    metric,
+                    sentences.len() as f64 / start.elapsed().as_secs_f64(),
+                );
             }
         }
     }

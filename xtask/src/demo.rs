@@ -1,4 +1,5 @@
-//! `cargo xtask demo`: from a fresh clone to classified images, on shipped models and samples.
+//! `cargo xtask demo`: from a fresh clone to classified images, a scene and a translation, on shipped models and
+//! samples.
 
 use std::path::Path;
 
@@ -11,6 +12,10 @@ use crate::{setup, workspace};
 const SHOWN: &[(&str, &[&str])] = &[
     ("what is here", &["doctor"]),
     ("find the task from the content", &["run", "DIGIT", "--explain"]),
+    (
+        "write a scene",
+        &["generate", "ROMEO:", "--max-new-tokens", "300", "--seed", "1"],
+    ),
 ];
 
 /// Sets everything up, builds the program and runs it.

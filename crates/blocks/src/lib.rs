@@ -39,4 +39,5 @@ pub use norm::{BatchNorm2d, LayerNorm, Norm, RmsNorm};
 pub use params::{Param, Params, ParamsError, Role};
 pub use relative::RelativeBias;
 pub use rope::{Rope, RopeError, RopeShape, Rotation, sinusoidal};
+pub use sensorium_kernels::keep_freed_memory;
 pub use source::{MemorySource, TensorSource};

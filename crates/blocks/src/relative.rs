@@ -75,7 +75,10 @@ mod tests {
     #[test]
     fn buckets_are_exact_near_and_logarithmic_far() {
         let offsets = [0, -1, -7, -8, -11, -12, -127, -128, -5000, 1, 8, 5000];
-        assert_eq!(buckets(true, &offsets), [0, 1, 7, 8, 8, 9, 15, 15, 15, 17, 24, 31]);
+        assert_eq!(
+            buckets(true, &offsets),
+            [0, 1, 7, 8, 8, 9, 15, 15, 15, 17, 24, 31]
+        );
         let offsets = [0, -1, -15, -16, -18, -19, -127, -5000, 1, 100];
         assert_eq!(buckets(false, &offsets), [0, 1, 15, 16, 16, 17, 31, 31, 0, 0]);
     }

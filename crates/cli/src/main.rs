@@ -24,6 +24,7 @@ use crate::args::Cli;
 use crate::context::Context;
 
 fn main() -> ExitCode {
+    sensorium::blocks::keep_freed_memory();
     panic::set_hook(Box::new(|info| eprintln!("error: {}", bug_report(info))));
     panic::catch_unwind(|| match Cli::try_parse() {
         Ok(cli) => run(cli),

@@ -61,7 +61,11 @@ pub fn run(
             let by_name = path.as_deref().map_or(Format::Plain, Format::of_file);
             let output = rewrite(&text, args.format.map_or(by_name, Format::from))?;
             if let Some(out) = &args.out {
-                save(&target(out, path.as_deref(), several)?, &output, text.ends_with('\n'))?;
+                save(
+                    &target(out, path.as_deref(), several)?,
+                    &output,
+                    text.ends_with('\n'),
+                )?;
             }
             Ok(output)
         });
@@ -87,7 +91,11 @@ pub fn run(
             }
         }
     }
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 /// The text of an input, and the file that it is from.
@@ -114,12 +122,18 @@ fn target(out: &Path, path: Option<&Path>, several: bool) -> Result<PathBuf> {
         return Ok(out.to_path_buf());
     }
     let Some(name) = path.and_then(Path::file_name) else {
-        bail!("--out {} is a folder, and what is not from a file has no name there", out.display());
+        bail!(
+            "--out {} is a folder, and what is not from a file has no name there",
+            out.display()
+        );
     };
     std::fs::create_dir_all(out).with_context(|| format!("cannot make the folder {}", out.display()))?;
     let target = out.join(name);
     if path.is_some_and(|path| same_file(path, &target)) {
-        bail!("{} would be replaced: name another folder with --out", target.display());
+        bail!(
+            "{} would be replaced: name another folder with --out",
+            target.display()
+        );
     }
     Ok(target)
 }

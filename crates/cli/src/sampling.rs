@@ -8,7 +8,7 @@ use serde_json::json;
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Generation")]
 pub struct SamplingArgs {
-    /// The most new tokens [default: 128; in a chat 512]
+    /// The most new tokens [default: as the model says, else 128; in a chat 512]
     #[arg(long, value_name = "N")]
     max_new_tokens: Option<usize>,
     /// No end before this many new tokens
@@ -62,10 +62,10 @@ pub struct SamplingArgs {
 }
 
 impl SamplingArgs {
-    /// The settings that were given; `most` new tokens unless told otherwise.
-    pub fn config(&self, seed: Option<u64>, most: usize) -> Result<GenerationConfig> {
+    /// The settings that were given.
+    pub fn config(&self, seed: Option<u64>) -> Result<GenerationConfig> {
         let given = json!({
-            "max_new_tokens": self.max_new_tokens.unwrap_or(most), "min_new_tokens": self.min_new_tokens,
+            "max_new_tokens": self.max_new_tokens, "min_new_tokens": self.min_new_tokens,
             "temperature": self.temperature, "top_k": self.top_k, "top_p": self.top_p, "min_p": self.min_p,
             "typical_p": self.typical_p, "repetition_penalty": self.repetition_penalty,
             "presence_penalty": self.presence_penalty, "frequency_penalty": self.frequency_penalty,

@@ -224,8 +224,8 @@ fn routing_is_explained_and_refused_with_reasons() {
 
     let check = |args: &[&str], expected: &[&str]| check_error(path, args, 1, expected);
     check(
-        &["run", "words.txt"],
-        &["cannot start `text-generation`: this task has no default model: name a model folder or a hub id"],
+        &["run", "words.txt", "-t", "summarization"],
+        &["cannot start `summarization`: this task has no default model: name a model folder or a hub id"],
     );
     check(
         &["run", "digit.wav", "-t", "transcribe"],

@@ -32,7 +32,8 @@ macro_rules! shipped_model {
             name: $name,
             task: $task,
             files: &[$(($file, {
-                const FILE: &Aligned<[u8]> =
+                // A static, not a constant: one copy in the program, however often it is used.
+                static FILE: &Aligned<[u8]> =
                     &Aligned(*include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/", $name, "/", $file)));
                 &FILE.0
             })),+],
@@ -41,7 +42,7 @@ macro_rules! shipped_model {
 }
 
 /// Every shipped model, in the order `models list` shows them.
-pub const MODELS: &[ShippedModel] = &[
+pub static MODELS: &[ShippedModel] = &[
     shipped_model!(
         "mnist-net",
         "image-classification",
@@ -51,6 +52,18 @@ pub const MODELS: &[ShippedModel] = &[
         "mnist-cnn",
         "image-classification",
         ["config.json", "model.safetensors", "README.md"]
+    ),
+    shipped_model!(
+        "shakespeare",
+        "text-generation",
+        [
+            "config.json",
+            "generation_config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "README.md",
+        ]
     ),
 ];
 

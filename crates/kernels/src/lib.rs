@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** every `unsafe` block in the project lives here, each with a `SAFETY` note.
 
+mod allocator;
 mod attend;
 mod bridge;
 mod conv_pool;
@@ -18,6 +19,7 @@ mod strided;
 mod team;
 mod widen;
 
+pub use allocator::keep_freed_memory;
 pub use attend::attend_one;
 pub use bridge::{grad_enabled, parallel_for, with_backward};
 pub use conv_pool::conv_relu_pool;

@@ -74,7 +74,11 @@ impl Layer<'_> {
     fn piece(&self) -> usize {
         let bytes = (self.inputs * self.weight.element_size()).max(1);
         let fair = (self.outputs / 4).next_multiple_of(STREAMS);
-        let most = if self.rows > ROWS { SHARED_BYTES } else { PIECE_BYTES };
+        let most = if self.rows > ROWS {
+            SHARED_BYTES
+        } else {
+            PIECE_BYTES
+        };
         (most / bytes)
             .next_multiple_of(STREAMS)
             .min(fair)

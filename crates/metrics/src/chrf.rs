@@ -41,13 +41,21 @@ impl Chrf {
     }
 
     fn prepared(&self, text: &str) -> (Vec<char>, Vec<String>) {
-        let text = if self.lowercase { text.to_lowercase() } else { text.to_string() };
+        let text = if self.lowercase {
+            text.to_lowercase()
+        } else {
+            text.to_string()
+        };
         let chars = if self.whitespace {
             text.chars().collect()
         } else {
             split(&text).flat_map(str::chars).collect()
         };
-        let words = if self.word_order > 0 { words(&text) } else { Vec::new() };
+        let words = if self.word_order > 0 {
+            words(&text)
+        } else {
+            Vec::new()
+        };
         (chars, words)
     }
 }

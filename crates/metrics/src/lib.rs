@@ -92,7 +92,11 @@ pub trait Metric {
     ///
     /// # Errors
     /// If there is no segment, no set of references, or one of another length.
-    fn corpus<H: AsRef<str>, R: AsRef<str>>(&self, hypotheses: &[H], references: &[&[R]]) -> Result<f64, Error>
+    fn corpus<H: AsRef<str>, R: AsRef<str>>(
+        &self,
+        hypotheses: &[H],
+        references: &[&[R]],
+    ) -> Result<f64, Error>
     where
         Self: Sized,
     {
@@ -130,5 +134,9 @@ fn check(hypotheses: usize, references: impl Iterator<Item = usize>) -> Result<(
         }
         sets += 1;
     }
-    if sets == 0 { Err(Error::NoReferences) } else { Ok(()) }
+    if sets == 0 {
+        Err(Error::NoReferences)
+    } else {
+        Ok(())
+    }
 }

@@ -8,17 +8,19 @@ use crate::words::split;
 
 /// Words before a point that ends no sentence, the commonest of each language.
 const ENGLISH: &[&str] = &[
-    "Mr", "Mrs", "Ms", "Dr", "Prof", "St", "Jr", "Sr", "vs", "Gen", "Col", "Lt", "Sgt", "Capt", "Rev", "Hon", "Inc",
-    "Ltd", "Co", "Corp", "Jan", "Feb", "Mar", "Apr", "Jun", "Jul", "Aug", "Sep", "Sept", "Oct", "Nov", "Dec", "e.g",
-    "i.e", "Bros", "Esq", "Gov", "Maj", "Messrs", "Mlle", "Mme", "Mt", "Rep", "Sen", "Supt", "v", "rev",
+    "Mr", "Mrs", "Ms", "Dr", "Prof", "St", "Jr", "Sr", "vs", "Gen", "Col", "Lt", "Sgt", "Capt", "Rev", "Hon",
+    "Inc", "Ltd", "Co", "Corp", "Jan", "Feb", "Mar", "Apr", "Jun", "Jul", "Aug", "Sep", "Sept", "Oct", "Nov",
+    "Dec", "e.g", "i.e", "Bros", "Esq", "Gov", "Maj", "Messrs", "Mlle", "Mme", "Mt", "Rep", "Sen", "Supt",
+    "v", "rev",
 ];
 const GERMAN: &[&str] = &[
-    "Dr", "Prof", "Hr", "Fr", "St", "Nr", "Abs", "Art", "Bd", "Str", "Tel", "bzw", "usw", "ca", "vgl", "z", "B", "d",
-    "h", "u", "a", "Jan", "Feb", "Apr", "Aug", "Sep", "Sept", "Okt", "Nov", "Dez", "Mio", "Mrd", "inkl", "evtl", "Jh",
+    "Dr", "Prof", "Hr", "Fr", "St", "Nr", "Abs", "Art", "Bd", "Str", "Tel", "bzw", "usw", "ca", "vgl", "z",
+    "B", "d", "h", "u", "a", "Jan", "Feb", "Apr", "Aug", "Sep", "Sept", "Okt", "Nov", "Dez", "Mio", "Mrd",
+    "inkl", "evtl", "Jh",
 ];
 const FRENCH: &[&str] = &[
-    "M", "MM", "Mme", "Mlle", "Dr", "Pr", "St", "Ste", "av", "bd", "etc", "env", "p", "pp", "vol", "fig", "art", "cf",
-    "janv", "févr", "avr", "juil", "sept", "oct", "nov", "déc", "Jr", "No",
+    "M", "MM", "Mme", "Mlle", "Dr", "Pr", "St", "Ste", "av", "bd", "etc", "env", "p", "pp", "vol", "fig",
+    "art", "cf", "janv", "févr", "avr", "juil", "sept", "oct", "nov", "déc", "Jr", "No",
 ];
 
 /// The tokens of a segment with a space between them, as `tokenizer.perl -no-escape -l LANGUAGE` gives them for
@@ -61,7 +63,9 @@ pub fn moses_tokenize(text: &str, language: &str) -> String {
         Some(before) => format!("{} . '", before.trim_end()),
         None => text,
     };
-    split(&text.replace('\u{e000}', ".")).collect::<Vec<_>>().join(" ")
+    split(&text.replace('\u{e000}', "."))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Whether the point behind `word` belongs to it: an abbreviation, or the sentence goes on.
@@ -91,13 +95,16 @@ struct Patterns {
 
 impl Patterns {
     fn new() -> Self {
-        let all = |rules: &[(&str, &'static str)]| {
-            rules.iter().map(|(text, new)| (pattern(text), *new)).collect()
-        };
+        let all =
+            |rules: &[(&str, &'static str)]| rules.iter().map(|(text, new)| (pattern(text), *new)).collect();
         Self {
             other: pattern(r"([^\p{Alphabetic}\p{M}\p{N}\s.'`,\-])"),
             points: pattern(r"\.{2,}"),
-            commas: all(&[(r"(\P{N}),", "$1 , "), (r",(\P{N})", " , $1"), (r"(\p{N}),$", "$1 , ")]),
+            commas: all(&[
+                (r"(\P{N}),", "$1 , "),
+                (r",(\P{N})", " , $1"),
+                (r"(\p{N}),$", "$1 , "),
+            ]),
             english: all(&[
                 (r"(\P{Alphabetic})'(\P{Alphabetic})", "$1 ' $2"),
                 (r"([^\p{Alphabetic}\p{N}])'(\p{Alphabetic})", "$1 ' $2"),
@@ -117,7 +124,10 @@ impl Patterns {
 }
 
 fn pattern(text: &str) -> Regex {
-    #[expect(clippy::expect_used, reason = "the patterns are constants that every test compiles")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the patterns are constants that every test compiles"
+    )]
     Regex::new(text).expect("a valid pattern")
 }
 
@@ -128,10 +138,26 @@ mod tests {
     #[test]
     fn as_moses_does() {
         for (language, text, expected) in [
-            ("en", "A man, who's 3.5 ft. tall: \"hi!\"", "A man , who 's 3.5 ft. tall : \" hi ! \""),
-            ("en", "Two dogs run... Mr. X isn't here.", "Two dogs run ... Mr. X isn 't here ."),
-            ("de", "Ein Mann geht's an (z.B. heute).", "Ein Mann geht ' s an ( z.B. heute ) ."),
-            ("fr", "L'homme à l'air d'un chat.", "L' homme à l' air d' un chat ."),
+            (
+                "en",
+                "A man, who's 3.5 ft. tall: \"hi!\"",
+                "A man , who 's 3.5 ft. tall : \" hi ! \"",
+            ),
+            (
+                "en",
+                "Two dogs run... Mr. X isn't here.",
+                "Two dogs run ... Mr. X isn 't here .",
+            ),
+            (
+                "de",
+                "Ein Mann geht's an (z.B. heute).",
+                "Ein Mann geht ' s an ( z.B. heute ) .",
+            ),
+            (
+                "fr",
+                "L'homme à l'air d'un chat.",
+                "L' homme à l' air d' un chat .",
+            ),
             ("de", "1,000 Leute, 5%.", "1,000 Leute , 5 % ."),
         ] {
             assert_eq!(moses_tokenize(text, language), expected);

@@ -57,7 +57,10 @@ fn consonants(word: &str) -> Vec<bool> {
 
 /// How often a vowel is followed by a consonant.
 fn measure(word: &str) -> usize {
-    consonants(word).windows(2).filter(|pair| !pair[0] && pair[1]).count()
+    consonants(word)
+        .windows(2)
+        .filter(|pair| !pair[0] && pair[1])
+        .count()
 }
 
 fn has_vowel(word: &str) -> bool {
@@ -108,7 +111,9 @@ fn past(word: &str) -> String {
             false => word.to_string(),
         };
     }
-    let stems = ["ed", "ing"].into_iter().filter_map(|suffix| word.strip_suffix(suffix));
+    let stems = ["ed", "ing"]
+        .into_iter()
+        .filter_map(|suffix| word.strip_suffix(suffix));
     let Some(stem) = stems.into_iter().find(|stem| has_vowel(stem)) else {
         return word.to_string();
     };
@@ -192,10 +197,13 @@ fn full_suffix(word: &str) -> String {
 
 fn last_suffix(word: &str) -> String {
     const SUFFIXES: &[&str] = &[
-        "al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion", "ou", "ism", "ate",
-        "iti", "ous", "ive", "ize",
+        "al", "ance", "ence", "er", "ic", "able", "ible", "ant", "ement", "ment", "ent", "ion", "ou", "ism",
+        "ate", "iti", "ous", "ive", "ize",
     ];
-    let Some((suffix, stem)) = SUFFIXES.iter().find_map(|suffix| Some((suffix, word.strip_suffix(suffix)?))) else {
+    let Some((suffix, stem)) = SUFFIXES
+        .iter()
+        .find_map(|suffix| Some((suffix, word.strip_suffix(suffix)?)))
+    else {
         return word.to_string();
     };
     let fits = *suffix != "ion" || stem.ends_with(['s', 't']);

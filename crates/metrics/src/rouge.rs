@@ -71,7 +71,9 @@ impl Rouge {
         let (text, reference) = (self.words(text), self.words(reference));
         if let RougeKind::N(n) = self.kind {
             let (grams, known) = (ngrams(&text, n.max(1)), ngrams(&reference, n.max(1)));
-            let hits = known.iter().map(|(gram, count)| (*count).min(grams.get(gram).copied().unwrap_or(0)));
+            let hits = known
+                .iter()
+                .map(|(gram, count)| (*count).min(grams.get(gram).copied().unwrap_or(0)));
             let (all, there): (usize, usize) = (grams.values().sum(), known.values().sum());
             return RougeScore::new(hits.sum(), all.max(1), there.max(1));
         }
@@ -86,14 +88,22 @@ impl Rouge {
     pub fn best(&self, text: &str, references: &[&str]) -> RougeScore {
         let scores = references.iter().map(|reference| self.pair(text, reference));
         scores
-            .reduce(|best, score| if score.fmeasure > best.fmeasure { score } else { best })
+            .reduce(|best, score| {
+                if score.fmeasure > best.fmeasure {
+                    score
+                } else {
+                    best
+                }
+            })
             .unwrap_or_default()
     }
 
     /// Words of the letters a to z and digits, in lower case.
     fn words(&self, text: &str) -> Vec<String> {
         let lower = text.to_lowercase();
-        let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let words = lower
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .filter(|word| !word.is_empty());
         words
             .map(|word| match self.stemmer && word.len() > 3 {
                 true => stem(word),
@@ -175,7 +185,10 @@ impl Metric for Rouge {
     }
 
     fn signature(&self, references: usize) -> String {
-        format!("nrefs:{references}|stem:{}|mean:f", if self.stemmer { "yes" } else { "no" })
+        format!(
+            "nrefs:{references}|stem:{}|mean:f",
+            if self.stemmer { "yes" } else { "no" }
+        )
     }
 
     /// The F-measure, and one segment: a corpus scores the mean.

@@ -121,11 +121,20 @@ mod tests {
     use crate::Bleu;
 
     fn counts(noise: usize) -> Vec<Counts> {
-        let text = |i: usize| format!("the {i} small dogs run over the {} green hills of town", i * 7 % 5);
+        let text = |i: usize| {
+            format!(
+                "the {i} small dogs run over the {} green hills of town",
+                i * 7 % 5
+            )
+        };
         let bleu = Bleu::default();
         (0..200)
             .map(|i| {
-                let written = if i % noise == 0 { "something else entirely here".to_string() } else { text(i) };
+                let written = if i % noise == 0 {
+                    "something else entirely here".to_string()
+                } else {
+                    text(i)
+                };
                 bleu.count(&written, &[&text(i)])
             })
             .collect()
@@ -136,7 +145,10 @@ mod tests {
         let counts = counts(3);
         let one = bootstrap(&Bleu::default(), &counts, 500, 1).unwrap();
         assert_eq!(one, bootstrap(&Bleu::default(), &counts, 500, 1).unwrap());
-        assert!((one.score - one.mean).abs() < one.half_width && one.half_width < 10.0, "{one:?}");
+        assert!(
+            (one.score - one.mean).abs() < one.half_width && one.half_width < 10.0,
+            "{one:?}"
+        );
     }
 
     #[test]

@@ -112,10 +112,12 @@ fn distance(hypothesis: &[u32], reference: &[u32]) -> usize {
 struct Shift {
     /// Edits that are saved.
     gain: isize,
+    /// Of equal gains the longest wins, then the earliest, then the one that goes least far.
+    rank: (isize, usize, isize, isize),
     words: Vec<u32>,
 }
 
-/// The shift that saves most; of equals the longest, then the earliest, then the one that goes least far.
+/// The shift that saves most.
 fn best_shift(words: &[u32], reference: &[u32], table: &Table, tried: &mut usize) -> Option<Shift> {
     let Alignment {
         place,
@@ -123,7 +125,7 @@ fn best_shift(words: &[u32], reference: &[u32], table: &Table, tried: &mut usize
         wrong_reference,
     } = table.alignment();
     let before = table.edits() as isize;
-    let mut best: Option<((isize, usize, isize, isize), Vec<u32>)> = None;
+    let mut best: Option<Shift> = None;
     for (start, target, length) in common_phrases(words, reference) {
         let right = |wrong: &[bool]| !wrong.iter().any(|&wrong| wrong);
         if right(&wrong_words[start..start + length]) || right(&wrong_reference[target..target + length]) {
@@ -148,15 +150,19 @@ fn best_shift(words: &[u32], reference: &[u32], table: &Table, tried: &mut usize
             let gain = before - table.edits_after(&moved, words, reference) as isize;
             *tried += 1;
             let rank = (gain, length, -(start as isize), -(to as isize));
-            if best.as_ref().is_none_or(|(most, _)| rank > *most) {
-                best = Some((rank, moved));
+            if best.as_ref().is_none_or(|most| rank > most.rank) {
+                best = Some(Shift {
+                    gain,
+                    rank,
+                    words: moved,
+                });
             }
         }
         if *tried >= MOST_CANDIDATES {
             break;
         }
     }
-    best.map(|((gain, ..), words)| Shift { gain, words })
+    best
 }
 
 /// Phrases that are in both: where in the words, where in the reference, how long.
@@ -176,7 +182,11 @@ fn common_phrases(words: &[u32], reference: &[u32]) -> Vec<(usize, usize, usize)
 /// `words` with the phrase at `start` put before the word `to`.
 fn shifted(words: &[u32], start: usize, length: usize, to: usize) -> Vec<u32> {
     let phrase = &words[start..start + length];
-    let rest: Vec<u32> = words[..start].iter().chain(&words[start + length..]).copied().collect();
+    let rest: Vec<u32> = words[..start]
+        .iter()
+        .chain(&words[start + length..])
+        .copied()
+        .collect();
     let at = if to < start {
         to
     } else if to > start + length {
@@ -185,7 +195,12 @@ fn shifted(words: &[u32], start: usize, length: usize, to: usize) -> Vec<u32> {
         // Within itself: tercom takes the place in what is left.
         to.min(rest.len())
     };
-    rest[..at].iter().chain(phrase).chain(&rest[at..]).copied().collect()
+    rest[..at]
+        .iter()
+        .chain(phrase)
+        .chain(&rest[at..])
+        .copied()
+        .collect()
 }
 
 /// What was done in a cell: nothing, a word changed, left out, put in.
@@ -218,7 +233,11 @@ impl Table {
     /// The rows of the words that have none yet.
     fn extend(&mut self, words: &[u32], reference: &[u32]) {
         let width = reference.len() + 1;
-        let ratio = if words.is_empty() { 1.0 } else { reference.len() as f64 / words.len() as f64 };
+        let ratio = if words.is_empty() {
+            1.0
+        } else {
+            reference.len() as f64 / words.len() as f64
+        };
         let beam = if (BEAM as f64) < ratio / 2.0 {
             (ratio / 2.0 + BEAM as f64).ceil() as usize
         } else {
@@ -226,7 +245,11 @@ impl Table {
         };
         for i in self.rows.len()..=words.len() {
             let middle = (i as f64 * ratio).floor() as usize;
-            let end = if i == words.len() { width } else { width.min(middle + beam) };
+            let end = if i == words.len() {
+                width
+            } else {
+                width.min(middle + beam)
+            };
             let above = &self.rows[i - 1];
             let mut row = vec![(NEVER, Op::Never); width];
             for j in middle.saturating_sub(beam)..end {
@@ -254,7 +277,10 @@ impl Table {
     }
 
     fn edits(&self) -> usize {
-        self.rows.last().and_then(|row| row.last()).map_or(0, |cell| cell.0)
+        self.rows
+            .last()
+            .and_then(|row| row.last())
+            .map_or(0, |cell| cell.0)
     }
 
     /// The edits of `moved`, which is as long as `words`, the words of this table: rows of what both begin with

@@ -49,7 +49,10 @@ impl Tokenize {
 
 /// The pattern must be right: it is part of the program.
 fn pattern(text: &str) -> Regex {
-    #[expect(clippy::expect_used, reason = "the patterns are constants that every test compiles")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the patterns are constants that every test compiles"
+    )]
     Regex::new(text).expect("a valid pattern")
 }
 
@@ -94,7 +97,10 @@ fn western(text: &str) -> String {
 }
 
 fn v13a(text: &str) -> String {
-    let mut text = text.replace("<skipped>", "").replace("-\n", "").replace('\n', " ");
+    let mut text = text
+        .replace("<skipped>", "")
+        .replace("-\n", "")
+        .replace('\n', " ");
     if text.contains('&') {
         for (escaped, plain) in [("&quot;", "\""), ("&amp;", "&"), ("&lt;", "<"), ("&gt;", ">")] {
             text = text.replace(escaped, plain);
@@ -218,9 +224,13 @@ fn tercom_asian(text: &str) -> String {
         .to_vec()
     });
     static KANA: LazyLock<Vec<Regex>> = LazyLock::new(|| {
-        [r"^[\x{3040}-\x{309f}]+$", r"^[\x{30a0}-\x{30ff}]+$", r"^[\x{31f0}-\x{31ff}]+$"]
-            .map(pattern)
-            .to_vec()
+        [
+            r"^[\x{3040}-\x{309f}]+$",
+            r"^[\x{30a0}-\x{30ff}]+$",
+            r"^[\x{31f0}-\x{31ff}]+$",
+        ]
+        .map(pattern)
+        .to_vec()
     });
     static MARKS: LazyLock<Regex> = LazyLock::new(|| {
         pattern(

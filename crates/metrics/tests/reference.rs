@@ -4,15 +4,16 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use sensorium_metrics::{
-    Bleu, Chrf, Metric, Rouge, RougeKind, SACREBLEU_VERSION, Smoothing, Ter, Tokenize,
-};
+use sensorium_metrics::{Bleu, Chrf, Metric, Rouge, RougeKind, SACREBLEU_VERSION, Smoothing, Ter, Tokenize};
 use serde_json::Value;
 
 fn close(found: f64, expected: &Value, what: &str) {
     let expected = expected.as_f64().unwrap();
     let apart = (found - expected).abs();
-    assert!(apart <= 1e-9 * expected.abs().max(1.0), "{what}: {found} for {expected}");
+    assert!(
+        apart <= 1e-9 * expected.abs().max(1.0),
+        "{what}: {found} for {expected}"
+    );
 }
 
 fn texts(value: &Value) -> Vec<String> {
@@ -86,7 +87,10 @@ fn corpora_and_sentences_score_as_the_reference_says() {
                     chrf.corpus(&hypotheses, &references).unwrap(),
                     chrf.signature(sets.len()),
                 ),
-                Any::Ter(ter) => (ter.corpus(&hypotheses, &references).unwrap(), ter.signature(sets.len())),
+                Any::Ter(ter) => (
+                    ter.corpus(&hypotheses, &references).unwrap(),
+                    ter.signature(sets.len()),
+                ),
             };
             close(score, &entry["score"], &what);
             assert_eq!(signature, entry["signature"].as_str().unwrap(), "{what}");
@@ -98,7 +102,11 @@ fn corpora_and_sentences_score_as_the_reference_says() {
         for (i, hypothesis) in hypotheses.iter().enumerate() {
             let beside: Vec<&str> = sets.iter().map(|set| set[i].as_str()).collect();
             let score = bleu.sentence(hypothesis, &beside);
-            close(score, &case["sentences"][i], &format!("case {number}, sentence {i}"));
+            close(
+                score,
+                &case["sentences"][i],
+                &format!("case {number}, sentence {i}"),
+            );
         }
     }
 }
@@ -117,9 +125,19 @@ fn rouge_scores_as_the_reference_says() {
                 kind,
                 stemmer: pair["stem"] == true,
             };
-            let score = rouge.pair(pair["text"].as_str().unwrap(), pair["reference"].as_str().unwrap());
-            for (i, found) in [score.precision, score.recall, score.fmeasure].into_iter().enumerate() {
-                close(found, &pair["scores"][name][i], &format!("pair {number}, {name} {i}"));
+            let score = rouge.pair(
+                pair["text"].as_str().unwrap(),
+                pair["reference"].as_str().unwrap(),
+            );
+            for (i, found) in [score.precision, score.recall, score.fmeasure]
+                .into_iter()
+                .enumerate()
+            {
+                close(
+                    found,
+                    &pair["scores"][name][i],
+                    &format!("pair {number}, {name} {i}"),
+                );
             }
         }
     }
@@ -133,7 +151,9 @@ fn wmt17_scores_as_published() {
         return;
     };
     let mut table = String::new();
-    flate2::read::GzDecoder::new(file).read_to_string(&mut table).unwrap();
+    flate2::read::GzDecoder::new(file)
+        .read_to_string(&mut table)
+        .unwrap();
     let text = std::fs::read_to_string(folder.join("wmt17.en-de.expected.json")).unwrap();
     let expected: Value = serde_json::from_str(&text).unwrap();
     let mut rows = table.lines().map(|line| line.split('\t').collect::<Vec<_>>());
@@ -147,16 +167,32 @@ fn wmt17_scores_as_published() {
         let references = [reference.as_slice()];
         let parts = Bleu::default().corpus_score(&system, &references).unwrap();
         close(parts.score, &scores["bleu_13a"], name);
-        for (found, expected) in parts.precisions.iter().zip(scores["precisions"].as_array().unwrap()) {
+        for (found, expected) in parts
+            .precisions
+            .iter()
+            .zip(scores["precisions"].as_array().unwrap())
+        {
             close(*found, expected, name);
         }
         let none = Bleu {
             tokenize: Tokenize::None,
             ..Bleu::default()
         };
-        close(none.corpus(&system, &references).unwrap(), &scores["bleu_none"], name);
-        close(Chrf::default().corpus(&system, &references).unwrap(), &scores["chrF2"], name);
-        close(Chrf::plus_plus().corpus(&system, &references).unwrap(), &scores["chrF2++"], name);
+        close(
+            none.corpus(&system, &references).unwrap(),
+            &scores["bleu_none"],
+            name,
+        );
+        close(
+            Chrf::default().corpus(&system, &references).unwrap(),
+            &scores["chrF2"],
+            name,
+        );
+        close(
+            Chrf::plus_plus().corpus(&system, &references).unwrap(),
+            &scores["chrF2++"],
+            name,
+        );
         if scores.get("ter").is_some() {
             // Of the first lines only, as the file's note says.
             let ter = Ter::default().corpus(&system[..300], &[&reference[..300]]);

@@ -43,10 +43,10 @@ pub use pipeline::decode_images;
 pub use pipeline::{Pipeline, PipelineError, PipelineHandle, run_decoded};
 pub use registry::{Registry, RegistryError};
 pub use route::{ModelHint, Route, RouteError, RouteRequest};
-pub use task::{BoxError, Build, BuildOptions, BuildRequest, Task};
-pub use tasks::TASKS;
 #[cfg(feature = "text")]
 pub use seq2seq_tasks::translation_model;
+pub use task::{BoxError, Build, BuildOptions, BuildRequest, Task};
+pub use tasks::TASKS;
 #[cfg(feature = "text")]
 pub use text_tasks::{TextGeneration, text_generator};
 

@@ -57,7 +57,9 @@ pub enum RegistryError {
         task: String,
     },
     /// No shipped model translates these languages.
-    #[error("no shipped model translates {languages} (shipped: {known}); name another one with --model, e.g. a hub id like Helsinki-NLP/opus-mt-en-de")]
+    #[error(
+        "no shipped model translates {languages} (shipped: {known}); name another one with --model, e.g. a hub id like Helsinki-NLP/opus-mt-en-de"
+    )]
     NoTranslator {
         /// What was asked for, e.g. `from en to fr`.
         languages: String,

@@ -5,9 +5,7 @@ use sensorium_text::{Languages, Summarizer, TextToText, Translator, WriteOptions
 use serde_json::Value;
 
 use crate::task::BoxError;
-use crate::{
-    BuildRequest, Content, Input, Output, Pipeline, PipelineError, RegistryError, run_decoded,
-};
+use crate::{BuildRequest, Content, Input, Output, Pipeline, PipelineError, RegistryError, run_decoded};
 
 /// The shipped model that translates `languages`.
 ///
@@ -17,7 +15,13 @@ pub fn translation_model(hub: &Hub, languages: Languages<'_>) -> Result<&'static
     let mut known = Vec::new();
     for model in shipped::MODELS.iter().filter(|model| model.task == "translation") {
         let settings: Value = hub.resolve(model.name)?.json_as("tokenizer_config.json")?;
-        let language = |name: &str| settings.get(name).and_then(Value::as_str).unwrap_or_default().to_string();
+        let language = |name: &str| {
+            settings
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_string()
+        };
         let [from, to] = ["source_lang", "target_lang"].map(language);
         let fits = |asked: Option<&str>, there: &str| {
             asked.is_none_or(|asked| sensorium_text::same_language(asked, there))
@@ -75,7 +79,12 @@ pub(crate) fn text_to_text(request: BuildRequest<'_>) -> Result<Box<dyn Pipeline
     let pipeline = TextToText::open(model, options.device.resolve()?, kind)?;
     let mut config = options.generation.clone();
     let published = pipeline.published_config();
-    let said = [config.max_new_tokens, config.max_length, published.max_new_tokens, published.max_length];
+    let said = [
+        config.max_new_tokens,
+        config.max_length,
+        published.max_new_tokens,
+        published.max_length,
+    ];
     if said.iter().all(Option::is_none) {
         config.max_new_tokens = Some(128);
     }
@@ -138,7 +147,9 @@ mod tests {
     fn the_tasks_name_every_family() {
         let registry = Registry::builtin();
         let tasks = ["translation", "summarization", "text2text-generation"];
-        let known = tasks.map(|name| registry.find(name).unwrap().model_types).concat();
+        let known = tasks
+            .map(|name| registry.find(name).unwrap().model_types)
+            .concat();
         for family in sensorium_text::seq2seq::model_types() {
             assert!(known.contains(&family), "{family}");
         }

@@ -13,6 +13,7 @@ pub const TASKS: &[Task] = &[
         summary: "Continue a text, or answer in a conversation",
         inputs: &[Text],
         output: OutputKind::Generation,
+        default_model: Some("shakespeare"),
         architectures: &["ForCausalLM", "LMHeadModel"],
         model_types: &[
             "gemma2",
@@ -29,7 +30,6 @@ pub const TASKS: &[Task] = &[
             "transformer_lm",
         ],
         build: TEXT_GENERATION,
-        ..Task::EMPTY
     },
     Task {
         name: "text2text-generation",

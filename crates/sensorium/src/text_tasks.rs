@@ -77,19 +77,10 @@ pub struct TextGeneration {
 }
 
 impl TextGeneration {
-    /// A pipeline that writes by `config`: 128 new tokens unless it says otherwise.
+    /// A pipeline that writes by `config`: 128 new tokens unless it or the model says otherwise.
     pub fn new(generator: TextGenerator, config: GenerationConfig) -> Self {
-        let max_new_tokens = match config.max_length {
-            Some(_) => config.max_new_tokens,
-            None => config.max_new_tokens.or(Some(NEW_TOKENS)),
-        };
-        Self {
-            generator,
-            config: GenerationConfig {
-                max_new_tokens,
-                ..config
-            },
-        }
+        let config = generator.limited(config, NEW_TOKENS);
+        Self { generator, config }
     }
 
     /// Continues each of `prompts`: the whole texts, or what is wrong with that one.

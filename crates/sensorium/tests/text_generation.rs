@@ -112,7 +112,7 @@ fn many_threads_share_a_handle() {
 fn without_a_model_the_error_says_what_to_name() {
     let registry = Registry::builtin();
     let route = registry.route(&RouteRequest {
-        task: Some("text-generation"),
+        task: Some("summarization"),
         ..RouteRequest::default()
     });
     let hub = Hub::new(HubOptions::default()).unwrap();

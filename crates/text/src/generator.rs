@@ -89,6 +89,21 @@ impl TextGenerator {
         &self.published
     }
 
+    /// `config` with at most `most` new tokens, unless it has a limit or the model's own settings name a number
+    /// of new tokens. (A published `max_length` is what a model can do, seldom what one wants.)
+    pub fn limited(&self, config: GenerationConfig, most: usize) -> GenerationConfig {
+        let limits = [
+            config.max_new_tokens,
+            config.max_length,
+            self.published.max_new_tokens,
+        ];
+        let most = Some(most).filter(|_| limits.iter().all(Option::is_none));
+        GenerationConfig {
+            max_new_tokens: config.max_new_tokens.or(most),
+            ..config
+        }
+    }
+
     /// Writes on from each of `prompts`. What `config` leaves out comes from the model's own settings.
     ///
     /// # Errors

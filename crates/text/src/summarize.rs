@@ -77,13 +77,20 @@ impl Summarizer {
             }
         }
         let mut config = config.clone().merge(&self.published);
-        let limits = [config.max_new_tokens, config.max_length, self.pipeline.published_config().max_length];
+        let limits = [
+            config.max_new_tokens,
+            config.max_length,
+            self.pipeline.published_config().max_length,
+        ];
         if limits.iter().all(Option::is_none) {
             config.max_new_tokens = Some(142); // BART's for news
         }
         let mut summaries = vec![String::new(); texts.len()];
         let mut last = None;
-        for written in self.pipeline.write_ids(sources, &config, WriteOptions::default())? {
+        for written in self
+            .pipeline
+            .write_ids(sources, &config, WriteOptions::default())?
+        {
             if last.replace(written.input) == Some(written.input) {
                 continue; // the best where a model's settings ask for several
             }

@@ -109,8 +109,7 @@ struct Plan<D> {
 
 impl<D: Dataset> Plan<D> {
     fn batch(&self, i: usize) -> D::Batch {
-        self.dataset
-            .batch(&self.batches[i], mix(self.seed, &[i as u64]))
+        self.dataset.batch(&self.batches[i], mix(self.seed, &[i as u64]))
     }
 }
 

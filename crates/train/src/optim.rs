@@ -352,9 +352,17 @@ mod tests {
         let _ = params.weight("matrix", &[4, 4], init).unwrap();
         let _ = params.table("table", &[4, 4], init).unwrap();
         let _ = params.weight("bias", &[4], init).unwrap();
-        let rules = params.all().iter().map(|p| Optimizer::MUON.rule(p)).collect::<Vec<_>>();
+        let rules = params
+            .all()
+            .iter()
+            .map(|p| Optimizer::MUON.rule(p))
+            .collect::<Vec<_>>();
         assert_eq!(rules[0], Optimizer::MUON);
-        assert!(rules[1..].iter().all(|rule| matches!(rule, Optimizer::AdamW { .. })));
+        assert!(
+            rules[1..]
+                .iter()
+                .all(|rule| matches!(rule, Optimizer::AdamW { .. }))
+        );
     }
 
     #[test]

@@ -107,6 +107,9 @@ mod tests {
         let message = read(dir.path(), "en", "de").unwrap_err().to_string();
         assert!(message.contains("train.en has 2 lines"), "{message}");
         let message = read(dir.path(), "en", "fr").unwrap_err().to_string();
-        assert!(message.ends_with("has no train.en and train.fr, gzipped or not"), "{message}");
+        assert!(
+            message.ends_with("has no train.en and train.fr, gzipped or not"),
+            "{message}"
+        );
     }
 }

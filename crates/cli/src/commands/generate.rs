@@ -20,7 +20,7 @@ pub struct Args {
     #[arg(required = true, value_name = "PROMPT")]
     prompts: Vec<String>,
     /// A model folder, a shipped model's name or a hub id
-    #[arg(short, long, value_name = "MODEL")]
+    #[arg(short, long, value_name = "MODEL", default_value = "shakespeare")]
     model: String,
     /// Print the text while it is written
     #[arg(long)]
@@ -46,7 +46,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
-    let mut config = args.sampling.config(context.global.seed, 128)?;
+    let mut config = args.sampling.config(context.global.seed)?;
     config.num_return_sequences = args.num_return_sequences;
     config.validate()?;
     let prompts: Vec<String> = args
@@ -57,6 +57,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let device = context.device()?;
     let model = context.hub()?.resolve(&args.model)?;
     let generator = TextGenerator::open(&model, device, context.global.dtype.map(|dtype| dtype.kind()))?;
+    let config = generator.limited(config, 128);
     let mut constraint = constraint(args, &generator)?;
     let several = prompts.len() > 1;
     for prompt in &prompts {

@@ -51,7 +51,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     };
     let config = sensorium::generation::GenerationConfig {
         num_beams: args.num_beams,
-        length_penalty: args.length_penalty.map(Into::into),
+        length_penalty: args.length_penalty,
         max_new_tokens: args.max_new_tokens,
         seed: context.global.seed,
         ..Default::default()

@@ -4,13 +4,13 @@
 //! of `transformers`, release 5. Groups: Vijayakumar et al., *Diverse beam search* (2016).
 
 use rand_pcg::Pcg64;
-use tch::Kind;
+use tch::{Kind, Tensor};
 
 use super::writer::{Text, Writer, likely};
 use crate::config::EarlyStopping;
 use crate::constraint::State;
 use crate::output::{Finish, Generated, TokenLogProb};
-use crate::processors::top;
+use crate::processors::{Top, top};
 use crate::sampling::{generator, gumbel};
 use crate::{Error, Flow};
 
@@ -81,18 +81,25 @@ pub(super) fn run(mut writer: Writer<'_, '_>) -> Result<Vec<Generated>, Error> {
         rngs.push(generator(writer.seeds[prompt], 0));
     }
 
-    let mut logits = writer.prefill(1);
+    // From the first step on each beam has a row of its own.
+    let logits = writer.prefill(1);
+    let beams = groups.iter().flat_map(|group| &group.running);
+    let rows: Vec<i64> = beams.map(|beam| beam.row as i64).collect();
+    let mut logits = logits.index_select(0, &Tensor::from_slice(&rows).to_device(logits.device()));
     loop {
         let vocabulary = writer.load(&logits.log_softmax(-1, Kind::Float));
-        let scores = std::mem::take(&mut writer.buffer);
+        let mut scores = std::mem::take(&mut writer.buffer);
+        let mut parts = scores.chunks_exact_mut(size * vocabulary);
         let mut chosen: Vec<i64> = Vec::new();
         for (i, group) in groups.iter_mut().enumerate() {
             if i % writer.settings.groups == 0 {
                 chosen.clear();
             }
-            if !group.done {
-                let rng = &mut rngs[group.prompt];
-                group.step(&mut writer, &scores, vocabulary, &chosen, rng)?;
+            if group.done {
+                continue;
+            }
+            if let Some(scores) = parts.next() {
+                group.step(&mut writer, scores, &chosen, &mut rngs[group.prompt])?;
                 chosen.extend(group.running.iter().filter_map(|beam| beam.ids.last()));
             }
         }
@@ -114,28 +121,24 @@ pub(super) fn run(mut writer: Writer<'_, '_>) -> Result<Vec<Generated>, Error> {
 }
 
 impl<'o> Group<'o> {
-    /// Appends a token to each beam, by the log probabilities `scores` `[rows, vocabulary]`; `others` are
-    /// the tokens that earlier groups have just chosen.
+    /// Appends a token to each beam, by the log probabilities `scores` `[beams, vocabulary]`, which are processed
+    /// on the way; `others` are the tokens that earlier groups have just chosen.
     fn step(
         &mut self,
         writer: &mut Writer<'_, 'o>,
-        scores: &[f32],
-        vocabulary: usize,
+        scores: &mut [f32],
         others: &[i64],
         rng: &mut Pcg64,
     ) -> Result<(), Error> {
-        let mut all = Vec::with_capacity(self.running.len() * vocabulary);
-        for beam in &self.running {
-            let begin = all.len();
-            all.extend(&scores[beam.row * vocabulary..][..vocabulary]);
-            let scores = &mut all[begin..];
+        let vocabulary = scores.len() / self.running.len();
+        let raw = writer.log_probs.map_or(Vec::new(), |_| scores.to_vec());
+        for (beam, scores) in self.running.iter().zip(scores.chunks_exact_mut(vocabulary)) {
             for &token in others {
                 scores[token as usize] -= writer.settings.diversity_penalty;
             }
             writer.process(&beam.ids, self.prompt, beam.state, scores);
-            scores.iter_mut().for_each(|score| *score += beam.score);
         }
-        let candidates = self.candidates(writer, &all, vocabulary, rng);
+        let candidates = self.candidates(writer, scores, rng);
         if candidates
             .iter()
             .all(|candidate| candidate.score == f32::NEG_INFINITY)
@@ -154,7 +157,7 @@ impl<'o> Group<'o> {
             let old = &self.running[candidate.beam];
             let mut log_probs = old.log_probs.clone();
             if let Some(count) = writer.log_probs {
-                let row = &scores[old.row * vocabulary..][..vocabulary];
+                let row = &raw[candidate.beam * vocabulary..][..vocabulary];
                 log_probs.push(TokenLogProb {
                     id: candidate.token,
                     log_prob: row[candidate.token as usize],
@@ -199,31 +202,28 @@ impl<'o> Group<'o> {
         Ok(())
     }
 
-    /// The best candidates, enough of them to go on if many of them end.
-    fn candidates(
-        &self,
-        writer: &mut Writer<'_, 'o>,
-        all: &[f32],
-        vocabulary: usize,
-        rng: &mut Pcg64,
-    ) -> Vec<Candidate<'o>> {
-        let keep = (1 + writer.settings.eos.len()).max(2) * self.running.len();
-        let best = if writer.settings.sample {
-            let allowed = all
-                .iter()
-                .zip(0..)
-                .filter(|&(&score, _)| score > f32::NEG_INFINITY);
-            top(allowed.map(|(&score, i)| (score + gumbel(rng), i)), keep)
-        } else {
-            top(all.iter().copied().zip(0..), keep)
-        };
+    /// The best candidates by `scores` `[beams, vocabulary]`, enough of them to go on if many of them end.
+    fn candidates(&self, writer: &mut Writer<'_, 'o>, scores: &[f32], rng: &mut Pcg64) -> Vec<Candidate<'o>> {
+        let vocabulary = scores.len() / self.running.len();
+        let mut best = Top::new((1 + writer.settings.eos.len()).max(2) * self.running.len());
+        for (number, (beam, scores)) in self.running.iter().zip(scores.chunks(vocabulary)).enumerate() {
+            let first = number * vocabulary;
+            if writer.settings.sample {
+                let scores = scores.iter().zip(first..);
+                for (&score, i) in scores.filter(|&(&score, _)| score > f32::NEG_INFINITY) {
+                    best.offer(score + beam.score + gumbel(rng), i);
+                }
+            } else {
+                best.offer_all(scores, beam.score, first);
+            }
+        }
         let candidate = |(_, i): (f32, usize)| {
             let beam = &self.running[i / vocabulary];
             let token = (i % vocabulary) as i64;
             let (mut state, mut text) = (beam.state, beam.text.clone());
             let finish = writer.ends(beam.ids.len() + 1, token, &mut state, text.as_mut());
             Candidate {
-                score: all[i],
+                score: scores[i] + beam.score,
                 beam: i / vocabulary,
                 token,
                 finish,
@@ -231,7 +231,7 @@ impl<'o> Group<'o> {
                 text,
             }
         };
-        best.into_iter().map(candidate).collect()
+        best.sorted().into_iter().map(candidate).collect()
     }
 
     /// Whether going on can improve what has ended, sequences being `length` long.

@@ -15,7 +15,7 @@ pub use scores::{Normalize, RemoveInvalid, log_softmax, softmax};
 pub use tokens::{ForcedBos, ForcedEos, ForcedTokens, MinLength, Suppress, SuppressAtBegin};
 pub use warpers::{EpsilonCutoff, EtaCutoff, MinP, Temperature, TopK, TopP, Typical};
 
-pub(crate) use scores::{argmax, log_sum_exp, top};
+pub(crate) use scores::{Top, argmax, log_sum_exp, top};
 
 use crate::config::Settings;
 use crate::{GenerationConfig, Prompt};

@@ -62,35 +62,76 @@ pub fn log_softmax(scores: &mut [f32]) {
 }
 
 /// The greatest `count` of `(score, index)`, in falling order, the earlier of equals first.
-///
-/// Keeps a short list of candidates and cuts it when it has doubled: one pass, and no copy of the row.
 pub(crate) fn top(scores: impl Iterator<Item = (f32, usize)>, count: usize) -> Vec<(f32, usize)> {
-    let order = |a: &(f32, usize), b: &(f32, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
-    let mut best: Vec<(f32, usize)> = Vec::new();
-    if count == 0 {
-        return best;
+    let mut top = Top::new(count);
+    for (score, index) in scores {
+        top.offer(score, index);
     }
-    let mut floor = None;
-    for candidate in scores {
-        if floor.is_some_and(|floor| candidate.0 <= floor) {
-            continue;
-        }
-        best.push(candidate);
-        if best.len() > 2 * count {
-            best.select_nth_unstable_by(count - 1, order);
-            best.truncate(count);
-            floor = Some(best[count - 1].0);
+    top.sorted()
+}
+
+/// Finds the greatest scores in one pass, without a copy of what it passes: keeps a short list of candidates
+/// and cuts it when it has doubled.
+pub(crate) struct Top {
+    count: usize,
+    best: Vec<(f32, usize)>,
+    /// What is not above this need not be looked at, as `count` scores are at least as great.
+    floor: Option<f32>,
+}
+
+impl Top {
+    pub fn new(count: usize) -> Self {
+        Self {
+            count,
+            best: Vec::new(),
+            floor: None,
         }
     }
-    best.sort_unstable_by(order);
-    best.truncate(count);
-    best
+
+    /// Looks at a score; indices must rise from call to call.
+    pub fn offer(&mut self, score: f32, index: usize) {
+        if self.count == 0 || self.floor.is_some_and(|floor| score <= floor) {
+            return;
+        }
+        self.best.push((score, index));
+        if self.best.len() > 2 * self.count {
+            self.best.select_nth_unstable_by(self.count - 1, Self::order);
+            self.best.truncate(self.count);
+            self.floor = Some(self.best[self.count - 1].0);
+        }
+    }
+
+    /// Looks at `scores`, to each of which `shift` is added; the first has the index `first`. Most of a long row
+    /// is passed over a block at a time.
+    pub fn offer_all(&mut self, scores: &[f32], shift: f32, first: usize) {
+        const BLOCK: usize = 64;
+        for (block, first) in scores.chunks(BLOCK).zip((first..).step_by(BLOCK)) {
+            if self.floor.is_some_and(|floor| greatest(block) + shift <= floor) {
+                continue;
+            }
+            for (&score, index) in block.iter().zip(first..) {
+                self.offer(score + shift, index);
+            }
+        }
+    }
+
+    /// The greatest scores with their indices, in falling order, the earlier of equals first.
+    pub fn sorted(mut self) -> Vec<(f32, usize)> {
+        self.best.sort_unstable_by(Self::order);
+        self.best.truncate(self.count);
+        self.best
+    }
+
+    fn order(a: &(f32, usize), b: &(f32, usize)) -> std::cmp::Ordering {
+        b.0.total_cmp(&a.0).then(a.1.cmp(&b.1))
+    }
 }
 
 /// The `count`-th greatest score.
 pub(super) fn kth_greatest(scores: &[f32], count: usize) -> f32 {
-    let best = top(scores.iter().copied().zip(0..), count);
-    best.last().map_or(f32::NEG_INFINITY, |last| last.0)
+    let mut top = Top::new(count);
+    top.offer_all(scores, 0., 0);
+    top.sorted().last().map_or(f32::NEG_INFINITY, |last| last.0)
 }
 
 /// Normalises the scores: logarithms of probabilities.
@@ -132,6 +173,10 @@ mod tests {
         all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         for count in [1, 2, 7, 50, 996, 997, 2000] {
             assert_eq!(top(scores.iter().copied().zip(0..), count), all[..count.min(997)]);
+            let mut blocks = Top::new(count);
+            blocks.offer_all(&scores[..400], 0., 0);
+            blocks.offer_all(&scores[400..], 0., 400);
+            assert_eq!(blocks.sorted(), all[..count.min(997)]);
         }
     }
 

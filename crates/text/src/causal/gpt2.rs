@@ -7,9 +7,9 @@ use sensorium_blocks::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::family::BuildError;
 use super::stack::{Layer, LearnedPositions, Stack};
 use crate::error::{divide, size};
+use crate::family::BuildError;
 
 /// Spelled as in the published `config.json`.
 #[derive(Deserialize)]

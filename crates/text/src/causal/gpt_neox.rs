@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tch::Tensor;
 
-use crate::family::BuildError;
 use super::stack::{Layer, Stack, Wiring};
 use crate::error::{divide, size};
+use crate::family::BuildError;
 
 /// Spelled as in the published `config.json`.
 #[derive(Deserialize)]

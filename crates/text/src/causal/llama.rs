@@ -9,9 +9,9 @@ use sensorium_blocks::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::family::BuildError;
 use super::stack::{Layer, Stack};
 use crate::error::{ConfigProblem, divide, size};
+use crate::family::BuildError;
 
 /// Spelled as in the published `config.json`; the fields of all families of this file.
 #[derive(Deserialize)]

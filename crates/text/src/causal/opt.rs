@@ -6,9 +6,9 @@ use sensorium_blocks::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::family::BuildError;
 use super::stack::{Layer, LearnedPositions, Stack};
 use crate::error::{divide, size};
+use crate::family::BuildError;
 
 /// Entries of the position table before the first token's.
 const POSITION_OFFSET: i64 = 2;

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use tch::Kind;
 
-use crate::family::BuildError;
 use super::stack::{Layer, LearnedPositions, Stack};
 use crate::error::{divide, size};
+use crate::family::BuildError;
 
 const EPSILON: f64 = 1e-5;
 

@@ -104,7 +104,9 @@ fn verbatim(text: &str) -> Option<(usize, usize)> {
             }
             // `](target)` of a link whose text is translated.
             ']' if rest[1..].starts_with('(') => rest.find(')').map(|end| end + 1),
-            '[' | '!' if rest.starts_with('[') || rest.starts_with("![") => Some(rest.find('[').unwrap_or(0) + 1),
+            '[' | '!' if rest.starts_with('[') || rest.starts_with("![") => {
+                Some(rest.find('[').unwrap_or(0) + 1)
+            }
             '<' => rest.find('>').map(|end| end + 1),
             'h' if rest.starts_with("http://") || rest.starts_with("https://") => {
                 Some(rest.find(char::is_whitespace).unwrap_or(rest.len()))

@@ -17,7 +17,10 @@ mod tests {
     #[test]
     fn blank_lines_indents_and_endings_stay() {
         let text = "  one two \r\n\r\n\t3.14\n***\nlast\u{a0}";
-        assert_eq!(shouted(text, Format::Plain), "  ONE TWO \r\n\r\n\t3.14\n***\nLAST\u{a0}");
+        assert_eq!(
+            shouted(text, Format::Plain),
+            "  ONE TWO \r\n\r\n\t3.14\n***\nLAST\u{a0}"
+        );
         assert_eq!(shouted("", Format::Plain), "");
     }
 }

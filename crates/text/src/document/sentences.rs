@@ -13,10 +13,10 @@ pub struct Part<'a> {
 
 /// Words before a point that ends no sentence.
 const ABBREVIATIONS: &[&str] = &[
-    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "etc", "e.g", "i.e", "cf", "no", "vol", "fig", "approx",
-    "gen", "col", "lt", "sgt", "capt", "rev", "hon", "inc", "ltd", "co", "corp", "dept", "jan", "feb", "mar", "apr",
-    "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "nr", "bzw", "z.b", "d.h", "u.a", "usw", "ca", "hr", "fr",
-    "str", "abs", "art", "mme", "mlle", "av", "env",
+    "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "vs", "etc", "e.g", "i.e", "cf", "no", "vol", "fig",
+    "approx", "gen", "col", "lt", "sgt", "capt", "rev", "hon", "inc", "ltd", "co", "corp", "dept", "jan",
+    "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "nr", "bzw", "z.b", "d.h",
+    "u.a", "usw", "ca", "hr", "fr", "str", "abs", "art", "mme", "mlle", "av", "env",
 ];
 
 /// The sentences of `text` (Unicode Standard Annex 29, but an abbreviation or an initial ends none). Joined with
@@ -86,9 +86,10 @@ pub fn pieces_within<'a>(text: &'a str, fits: &impl Fn(&str) -> bool) -> Vec<Par
 /// The border that is nearest to the middle of `text` and leaves letters on both sides.
 fn middle(text: &str, is_border: &dyn Fn(char) -> bool, after: bool) -> Option<usize> {
     let wanted = text.len() / 2;
-    let borders = text.char_indices().filter(|(_, c)| is_border(*c)).map(|(at, c)| {
-        if after { at + c.len_utf8() } else { at }
-    });
+    let borders = text
+        .char_indices()
+        .filter(|(_, c)| is_border(*c))
+        .map(|(at, c)| if after { at + c.len_utf8() } else { at });
     borders
         .filter(|&at| !text[..at].trim().is_empty() && !text[at..].trim().is_empty())
         .min_by_key(|at| at.abs_diff(wanted))
@@ -106,7 +107,11 @@ mod tests {
     fn abbreviations_end_no_sentence() {
         assert_eq!(
             texts("Dr. Smith came at 3.15 p.m. with J. Doe. Who?  \"Yes!\" he said."),
-            ["Dr. Smith came at 3.15 p.m. with J. Doe.", "Who?", "\"Yes!\" he said."]
+            [
+                "Dr. Smith came at 3.15 p.m. with J. Doe.",
+                "Who?",
+                "\"Yes!\" he said."
+            ]
         );
         assert_eq!(texts("今日は。元気?"), ["今日は。", "元気?"]);
         assert!(texts("  ").is_empty());

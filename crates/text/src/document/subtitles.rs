@@ -13,7 +13,10 @@ pub(super) fn parse(text: &str, document: &mut Document) {
         if !line.contains("-->") {
             continue; // a header, a note, a number, a blank line
         }
-        let count = all[i..].iter().take_while(|(line, _)| !line.trim().is_empty()).count();
+        let count = all[i..]
+            .iter()
+            .take_while(|(line, _)| !line.trim().is_empty())
+            .count();
         cue(&all[i..i + count], document);
         i += count;
     }
@@ -24,7 +27,9 @@ fn cue(lines: &[(&str, &str)], document: &mut Document) {
     let Some((last, rest)) = lines.split_last() else {
         return;
     };
-    let dialogue = lines.iter().any(|(line, _)| line.trim_start().starts_with(['-', '–']));
+    let dialogue = lines
+        .iter()
+        .any(|(line, _)| line.trim_start().starts_with(['-', '–']));
     if dialogue || lines.iter().any(|(line, _)| line.contains('<')) {
         for (line, end) in lines {
             tagged(line, document);

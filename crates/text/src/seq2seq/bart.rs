@@ -99,11 +99,7 @@ pub(super) fn build_marian(config: &Value, params: &Params) -> Result<Stack, Bui
     // Norms before each sub-layer: in models of our own, published ones have them behind.
     let before = config.get("normalize_before") == Some(&Value::Bool(true));
     let details = Details {
-        wiring: if before {
-            Wiring::PreNorm
-        } else {
-            Wiring::PostNorm
-        },
+        wiring: if before { Wiring::PreNorm } else { Wiring::PostNorm },
         embedding_norm: false,
         last_norm: before,
         positions: Places::Sinusoidal,
@@ -217,11 +213,7 @@ impl Tables {
         } else {
             Linear::without_bias(&(params / "lm_head"), hidden, target.entries(), INIT)?
         };
-        Ok(Self {
-            source,
-            target,
-            head,
-        })
+        Ok(Self { source, target, head })
     }
 }
 
@@ -261,7 +253,11 @@ impl<'a> Builder<'a> {
     }
 
     fn positions(&self, at: &Params, kind: Kind) -> Result<Positions, BuildError> {
-        let count = size("max_position_embeddings", self.config.max_position_embeddings, 1 << 24)?;
+        let count = size(
+            "max_position_embeddings",
+            self.config.max_position_embeddings,
+            1 << 24,
+        )?;
         if self.details.positions != Places::Learned && self.hidden % 2 != 0 {
             let problem = "`d_model` must be even for sinusoidal positions".to_string();
             return Err(ConfigProblem::Other(problem).into());

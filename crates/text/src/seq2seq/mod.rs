@@ -19,7 +19,7 @@ use tch::{Device, Kind, Tensor};
 use crate::error::Error;
 use crate::family::{BuildError, NewError};
 use session::DecoderSession;
-use stack::Stack;
+use stack::{Past, Stack};
 
 /// A family of models: how its configuration and its parameters become a network.
 struct Family {
@@ -165,7 +165,7 @@ impl Seq2SeqLm {
         let encoded = encoder.forward(ids, mask, train, hidden_states.then_some(&mut encoder_states));
         let memory = decoder.remember(&encoded, mask);
         let all = hidden_states.then_some(&mut decoder_states);
-        let states = decoder.forward(decoder_ids, 0, &memory, decoder_mask, None, train, all);
+        let states = decoder.forward(decoder_ids, Past::default(), &memory, decoder_mask, train, all);
         if hidden_states {
             encoder_states.push(encoded.shallow_clone());
             decoder_states.push(states.shallow_clone());

@@ -4,7 +4,7 @@ use sensorium_blocks::{KvCache, in_f32};
 use sensorium_generation::Session;
 use tch::{Device, Tensor};
 
-use super::stack::{Memory, Stack};
+use super::stack::{Memory, Past, Stack};
 
 /// A [`Session`] of a decoder: its caches, and the encoder's states that its rows attend to.
 ///
@@ -66,9 +66,12 @@ impl Session for DecoderSession<'_> {
     fn feed(&mut self, ids: &Tensor, last: i64) -> Tensor {
         tch::no_grad(|| {
             let count = ids.size()[1];
-            let caches = Some(self.caches.as_mut_slice());
+            let past = Past {
+                len: self.len,
+                caches: Some(self.caches.as_mut_slice()),
+            };
             let decoder = &self.stack.decoder;
-            let states = decoder.forward(ids, self.len, &self.memory, None, caches, false, None);
+            let states = decoder.forward(ids, past, &self.memory, None, false, None);
             self.len += count;
             let states = states.narrow(1, count - last, last);
             let logits = in_f32(&self.stack.logits(&states));

@@ -165,6 +165,15 @@ pub(crate) struct Memory {
     pub keep: Option<Tensor>,
 }
 
+/// What the decoder has seen of its own sequence.
+#[derive(Default)]
+pub(crate) struct Past<'a> {
+    /// Tokens of each row.
+    pub len: i64,
+    /// Their keys and values, a layer each; the new ones are put in.
+    pub caches: Option<&'a mut [KvCache]>,
+}
+
 impl Memory {
     /// Only the sources `index`, in that order.
     pub fn select(&mut self, index: &Tensor) {
@@ -179,26 +188,28 @@ impl Decoder {
     /// Keys and values of all layers for the encoder's `states` `[sources, tokens, hidden]`.
     pub fn remember(&self, states: &Tensor, keep: Option<&Tensor>) -> Memory {
         Memory {
-            layers: self.layers.iter().map(|layer| layer.keys_values(states)).collect(),
+            layers: self
+                .layers
+                .iter()
+                .map(|layer| layer.keys_values(states))
+                .collect(),
             keep: keep.map(Tensor::shallow_clone),
         }
     }
 
-    /// The states of `ids` `[rows, tokens]`, the first of which is number `past` of its row. `keep` is zero at
-    /// padding of the whole sequence. Each layer's input is put in `all`.
+    /// The states of `ids` `[rows, tokens]`, which follow `past`. `keep` is zero at padding of the whole sequence. Each layer's input is put in `all`.
     pub fn forward(
         &self,
         ids: &Tensor,
-        past: i64,
+        mut past: Past<'_>,
         memory: &Memory,
         keep: Option<&Tensor>,
-        mut caches: Option<&mut [KvCache]>,
         train: bool,
         mut all: Option<&mut Vec<Tensor>>,
     ) -> Tensor {
-        let mut x = self.ends.embed(ids, past, train);
+        let mut x = self.ends.embed(ids, past.len, train);
         let count = ids.size()[1];
-        let keys = past + count;
+        let keys = past.len + count;
         let mask = Mask::causal(count, keys, 0).with_keep(keep);
         let mask = self.ends.biased(mask, count, keys);
         let source = memory.layers.first().map_or(0, |[keys, _]| keys.size()[2]);
@@ -212,7 +223,7 @@ impl Decoder {
             if let Some(all) = &mut all {
                 all.push(x.shallow_clone());
             }
-            let cache = caches.as_mut().map(|caches| &mut caches[i]);
+            let cache = past.caches.as_mut().map(|caches| &mut caches[i]);
             x = layer.forward(&x, pass, cache, &memory.layers[i], Some(&seen));
         }
         self.ends.finish(x, train)

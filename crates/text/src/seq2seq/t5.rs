@@ -2,8 +2,7 @@
 
 use sensorium_blocks::{
     Activation, Attention, Block, CrossAttention, CrossBlock, Embedding, Heads, Init, Linear, Mlp, Norm,
-    Params, Projections, RelativeBias, RmsNorm,
-    Wiring::PreNorm,
+    Params, Projections, RelativeBias, RmsNorm, Wiring::PreNorm,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -126,8 +125,16 @@ impl Builder<'_> {
         let relative = RelativeBias::new(
             &(at / "block.0.layer.0.SelfAttention.relative_attention_bias"),
             self.heads.queries,
-            size("relative_attention_num_buckets", config.relative_attention_num_buckets, 1 << 16)?,
-            size("relative_attention_max_distance", config.relative_attention_max_distance, 1 << 24)?,
+            size(
+                "relative_attention_num_buckets",
+                config.relative_attention_num_buckets,
+                1 << 16,
+            )?,
+            size(
+                "relative_attention_max_distance",
+                config.relative_attention_max_distance,
+                1 << 24,
+            )?,
             both_ways,
         )?;
         Ok(Ends {

@@ -13,6 +13,7 @@ mod decode;
 mod encode;
 mod error;
 mod files;
+mod merges;
 mod pieces;
 mod save;
 mod sentencepiece;

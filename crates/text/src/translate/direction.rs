@@ -52,7 +52,12 @@ impl Scheme {
         if model_type == Some("t5") {
             return Self::Instruction;
         }
-        let setting = |name: &str| tokenizer.setting(name).and_then(Value::as_str).map(str::to_string);
+        let setting = |name: &str| {
+            tokenizer
+                .setting(name)
+                .and_then(Value::as_str)
+                .map(str::to_string)
+        };
         let from = setting("source_lang");
         if model_type == Some("marian") {
             let targets = codes(tokenizer, |token| token.strip_prefix(">>")?.strip_suffix("<<"));
@@ -78,7 +83,10 @@ impl Scheme {
     /// If the checkpoint does not translate these languages, or several are possible and none is named.
     pub fn direction(&self, from: Option<&str>, to: Option<&str>) -> Result<Direction, Error> {
         match self {
-            Self::Pair { from: source, to: target } => {
+            Self::Pair {
+                from: source,
+                to: target,
+            } => {
                 for (asked, there, end) in [(from, source, "from"), (to, target, "to")] {
                     if let (Some(asked), Some(there)) = (asked, there)
                         && !same(asked, there)
@@ -88,7 +96,10 @@ impl Scheme {
                 }
                 Ok(Direction::default())
             }
-            Self::TargetPrefix { from: source, targets } => {
+            Self::TargetPrefix {
+                from: source,
+                targets,
+            } => {
                 if let (Some(asked), Some(there)) = (from, source)
                     && !same(asked, there)
                     && there.len() <= 3
@@ -111,7 +122,10 @@ impl Scheme {
             }
             Self::Instruction => {
                 let named = |code: Option<&str>, end: &'static str| -> Result<String, Error> {
-                    let code = code.ok_or(Error::LanguageNeeded { end, known: String::new() })?;
+                    let code = code.ok_or(Error::LanguageNeeded {
+                        end,
+                        known: String::new(),
+                    })?;
                     Ok(name(code).map_or_else(|| code.to_string(), str::to_string))
                 };
                 let (from, to) = (named(from, "from")?, named(to, "to")?);
@@ -209,7 +223,10 @@ mod tests {
         let direction = tokens.direction(Some("en"), Some("de")).unwrap();
         assert_eq!((direction.source, direction.target), (Some(5), Some(6)));
         let message = tokens.direction(Some("en"), Some("tlh")).unwrap_err().to_string();
-        assert_eq!(message, "the model does not translate to `tlh`; it knows eng_Latn, deu_Latn");
+        assert_eq!(
+            message,
+            "the model does not translate to `tlh`; it knows eng_Latn, deu_Latn"
+        );
         assert!(tokens.direction(None, None).is_err());
 
         let pair = Scheme::Pair {

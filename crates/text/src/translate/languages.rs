@@ -114,7 +114,12 @@ pub fn same(wanted: &str, there: &str) -> bool {
     if wanted.eq_ignore_ascii_case(there) {
         return true;
     }
-    let language = |code: &str| code.split(['_', '-']).next().unwrap_or_default().to_ascii_lowercase();
+    let language = |code: &str| {
+        code.split(['_', '-'])
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
     let detailed = |code: &str| code.contains(['_', '-']);
     if detailed(wanted) && detailed(there) && !wanted.replace('-', "_").eq_ignore_ascii_case(there) {
         return false;
@@ -133,7 +138,10 @@ mod tests {
     #[test]
     fn codes_of_all_kinds_are_understood() {
         for there in ["de", "deu", "de_DE", "deu_Latn", "ger", "DE"] {
-            assert!(same("de", there) && same("German", there) && same("deu", there), "{there}");
+            assert!(
+                same("de", there) && same("German", there) && same("deu", there),
+                "{there}"
+            );
             assert!(!same("en", there));
         }
         assert!(same("xx", "xx") && !same("xx", "xy"));

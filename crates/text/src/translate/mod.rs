@@ -105,7 +105,10 @@ impl Translator {
             .iter()
             .map(|text| Document::new(text.as_ref(), format))
             .collect();
-        let fits = |text: &str| self.source(text, &direction).is_ok_and(|ids| self.fits(ids.len()));
+        let fits = |text: &str| {
+            self.source(text, &direction)
+                .is_ok_and(|ids| self.fits(ids.len()))
+        };
         let (mut sources, mut plan) = (Vec::new(), Vec::new());
         for words in documents.iter().flat_map(Document::words) {
             let mut parts = Vec::new();
@@ -131,7 +134,10 @@ impl Translator {
         }
         let written = self.write(sources, &direction, config, options.on_progress)?;
         let mut words = plan.iter().map(|parts| {
-            let joined: String = parts.iter().flat_map(|&(i, blank)| [written[i].as_str(), blank]).collect();
+            let joined: String = parts
+                .iter()
+                .flat_map(|&(i, blank)| [written[i].as_str(), blank])
+                .collect();
             joined.trim_end().to_string()
         });
         let finished = documents.iter().map(|document| {
@@ -151,7 +157,12 @@ impl Translator {
         let mut config = config.clone();
         config.forced_bos_token_id = direction.target.or(config.forced_bos_token_id);
         let published = self.pipeline.published_config();
-        let lengths = [config.max_new_tokens, config.max_length, published.max_new_tokens, published.max_length];
+        let lengths = [
+            config.max_new_tokens,
+            config.max_length,
+            published.max_new_tokens,
+            published.max_length,
+        ];
         if lengths.iter().all(Option::is_none) {
             let longest = sources.iter().map(Vec::len).max().unwrap_or(0);
             config.max_new_tokens = Some(2 * longest + 32);
@@ -173,7 +184,11 @@ impl Translator {
             // The best where a model's settings ask for several.
             if texts[written.input].is_empty() {
                 let words = written.generated.ids.iter().filter(|id| !languages.contains(id));
-                texts[written.input] = self.pipeline.decode(&words.copied().collect::<Vec<_>>()).trim().to_string();
+                texts[written.input] = self
+                    .pipeline
+                    .decode(&words.copied().collect::<Vec<_>>())
+                    .trim()
+                    .to_string();
             }
         }
         Ok(texts)

@@ -154,6 +154,7 @@ impl Trainer {
             session.tick = Instant::now();
             for batch in loader.epoch(self.progress.epoch, self.progress.batch) {
                 session.examples += self.step(objective, &batch, total)?;
+                session.steps += 1;
                 let seconds = session.lap();
                 self.progress.epoch_seconds += seconds;
                 self.progress.seconds += seconds;
@@ -255,8 +256,7 @@ impl Trainer {
 
     fn status<D: Dataset>(&self, loader: &Loader<D>, total: usize, session: &Session) -> StepStatus {
         let rate = session.examples as f64 / session.seconds.max(1e-9);
-        let left = total.saturating_sub(self.progress.step) as f64 * loader.examples() as f64
-            / loader.batches() as f64;
+        let left = total.saturating_sub(self.progress.step) as f64;
         StepStatus {
             epoch: self.progress.epoch + 1,
             epochs: self.config.epochs,
@@ -264,7 +264,7 @@ impl Trainer {
             batches: loader.batches(),
             running: self.progress.running.scores(),
             examples_per_second: rate,
-            seconds_left: left / rate.max(1e-9),
+            seconds_left: left * session.seconds / session.steps.max(1) as f64,
         }
     }
 }
@@ -276,6 +276,8 @@ struct Session {
     last_save: Instant,
     /// Examples trained on.
     examples: usize,
+    /// Steps taken.
+    steps: usize,
     /// Seconds spent on them.
     seconds: f64,
 }
@@ -287,6 +289,7 @@ impl Session {
             tick: now,
             last_save: now,
             examples: 0,
+            steps: 0,
             seconds: 0.0,
         }
     }

@@ -43,10 +43,11 @@ pub struct Args {
 /// On a terminal a failed turn is told and the conversation goes on; lines from elsewhere are all answered
 /// too, but the exit status is 1 then.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
-    let config = args.sampling.config(context.global.seed, 512)?;
+    let config = args.sampling.config(context.global.seed)?;
     let device = context.device()?;
     let model = context.hub()?.resolve(&args.model)?;
     let generator = TextGenerator::open(&model, device, context.global.dtype.map(|dtype| dtype.kind()))?;
+    let config = generator.limited(config, 512);
     let mut chat = Chat {
         context,
         name: model.name().to_owned(),

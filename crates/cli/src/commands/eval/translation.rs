@@ -81,7 +81,11 @@ impl From<TokenizeName> for Tokenize {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
-    let references: Vec<Vec<String>> = args.reference.iter().map(|path| lines(path)).collect::<Result<_>>()?;
+    let references: Vec<Vec<String>> = args
+        .reference
+        .iter()
+        .map(|path| lines(path))
+        .collect::<Result<_>>()?;
     let baseline = args.baseline.as_deref().map(lines).transpose()?;
     let start = Instant::now();
     let written = match (&args.hypotheses, &args.source) {
@@ -125,11 +129,18 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     };
     let results = [
         scorer.score(&bleu)?,
-        moses.score(&Bleu::tokenised_lowercase())?.named("BLEU, tokenised, lower case"),
+        moses
+            .score(&Bleu::tokenised_lowercase())?
+            .named("BLEU, tokenised, lower case"),
         scorer.score(&Chrf::plus_plus())?,
         scorer.score(&Ter::default())?,
     ];
-    tell(&results, &written, (args.hypotheses.is_none()).then_some(seconds), context)
+    tell(
+        &results,
+        &written,
+        (args.hypotheses.is_none()).then_some(seconds),
+        context,
+    )
 }
 
 fn lines(path: &Path) -> Result<Vec<String>> {
@@ -138,7 +149,10 @@ fn lines(path: &Path) -> Result<Vec<String>> {
 
 fn same_count(path: &Path, found: usize, expected: usize) -> Result<()> {
     if found != expected {
-        bail!("{} has {found} lines, expected {expected}: one for each text", path.display());
+        bail!(
+            "{} has {found} lines, expected {expected}: one for each text",
+            path.display()
+        );
     }
     Ok(())
 }
@@ -155,7 +169,7 @@ fn translate(args: &Args, sources: &[String], context: &Context) -> Result<Vec<S
     };
     let config = GenerationConfig {
         num_beams: args.num_beams,
-        length_penalty: args.length_penalty.map(Into::into),
+        length_penalty: args.length_penalty,
         ..GenerationConfig::default()
     };
     config.validate()?;
@@ -173,7 +187,7 @@ fn translate(args: &Args, sources: &[String], context: &Context) -> Result<Vec<S
         .translate_with(sources, languages, &config, options)
         .with_context(|| format!("cannot translate with {name}"));
     bar.finish_and_clear();
-    Ok(written?)
+    written
 }
 
 /// Texts beside what they should be.
@@ -209,7 +223,13 @@ impl Scorer<'_> {
         let counts = |texts: &[String]| -> Result<Vec<Counts>> { Ok(metric.count_all(texts, &sets)?) };
         let ours = counts(self.written)?;
         let paired = match self.baseline {
-            Some(baseline) => Some(paired_bootstrap(metric, &ours, &counts(baseline)?, self.samples, self.seed)?),
+            Some(baseline) => Some(paired_bootstrap(
+                metric,
+                &ours,
+                &counts(baseline)?,
+                self.samples,
+                self.seed,
+            )?),
             None => None,
         };
         Ok(Scored {
@@ -261,7 +281,10 @@ fn tell(results: &[Scored], written: &[String], seconds: Option<f64>, context: &
     let mut text = table::aligned(&rows, None);
     if let Some(seconds) = seconds {
         let rate = written.len() as f64 / seconds.max(1e-9);
-        text += &format!("{} segments in {seconds:.1} s, {rate:.1} a second\n", written.len());
+        text += &format!(
+            "{} segments in {seconds:.1} s, {rate:.1} a second\n",
+            written.len()
+        );
     }
     print::text(&text)?;
     Ok(ExitCode::SUCCESS)

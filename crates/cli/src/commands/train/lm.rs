@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
+use sensorium::DType;
 use sensorium::blocks::Params;
 use sensorium::hub::Model;
-use sensorium::DType;
 use sensorium::text::tokenizer::{Algorithm, Tokenizer, TrainOptions};
 use sensorium::train::corpus::{self, CorpusOptions, Texts};
 use sensorium::train::recipes::lm::{self, Corpus, Precision, Report, Settings};
@@ -80,6 +80,8 @@ enum ArchName {
     Gpt2,
     /// Llama: rotary positions, RMS norms, gated feed-forward
     Llama,
+    /// Llama whose tokens see only the last `--block` ones, so that it writes on without end
+    Mistral,
     /// A Transformer encoder with a causal mask
     Transformer,
     /// An LSTM
@@ -108,7 +110,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             let tokenizer = tokenizer(args, &texts, context)?;
             let seed = context.global.seed.unwrap_or(0);
             (
-                fresh_config(args, &tokenizer),
+                fresh_config(args.arch, args, &tokenizer),
                 Params::fresh(seed as i64),
                 tokenizer,
             )
@@ -201,11 +203,11 @@ fn tokenizer(args: &Args, texts: &Texts, context: &Context) -> Result<Tokenizer>
 }
 
 /// `config.json` of a new model.
-fn fresh_config(args: &Args, tokenizer: &Tokenizer) -> Value {
+fn fresh_config(arch: ArchName, args: &Args, tokenizer: &Tokenizer) -> Value {
     let vocabulary = tokenizer.vocab_size();
     let (layers, heads, width, block) = (args.layers, args.heads, args.width, args.block);
     let end = tokenizer.eos().map(|(_, id)| id);
-    match args.arch {
+    match arch {
         ArchName::Gpt2 => json!({
             "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2",
             "vocab_size": vocabulary, "n_positions": block, "n_embd": width, "n_layer": layers,
@@ -221,6 +223,14 @@ fn fresh_config(args: &Args, tokenizer: &Tokenizer) -> Value {
             "rope_theta": 10000.0, "tie_word_embeddings": true, "hidden_dropout": args.dropout,
             "bos_token_id": end, "eos_token_id": end,
         }),
+        ArchName::Mistral => {
+            let mut config = fresh_config(ArchName::Llama, args, tokenizer);
+            config["architectures"] = json!(["MistralForCausalLM"]);
+            config["model_type"] = json!("mistral");
+            config["sliding_window"] = json!(block);
+            config["max_position_embeddings"] = json!(block * 128);
+            config
+        }
         ArchName::Transformer => json!({
             "model_type": "transformer_lm", "vocab_size": vocabulary, "max_position_embeddings": block,
             "hidden_size": width, "intermediate_size": 4 * width, "num_hidden_layers": layers,

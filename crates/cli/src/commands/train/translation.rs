@@ -5,8 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use sensorium::blocks::Params;
+use sensorium::generation::GenerationConfig;
+use sensorium::metrics::{Bleu, BleuScore};
 use sensorium::text::tokenizer::Tokenizer;
-use sensorium::train::parallel;
+use sensorium::text::{Languages, TranslateOptions, Translator};
+use sensorium::train::parallel::{self, Pairs};
 use sensorium::train::recipes::translation::{self, Corpus, Report, Settings, TokenizerSettings};
 use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, TrainerConfig};
 use serde_json::{Value, json};
@@ -57,12 +60,15 @@ pub struct Args {
     /// Pairs with more tokens on a side are left out
     #[arg(long, value_name = "N", default_value_t = 256)]
     longest: usize,
-    /// Share of the features dropped in training
-    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.3)]
-    dropout: f64,
+    /// Share of the features dropped in training [default: 0.3, or what the checkpoint says]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    dropout: Option<f64>,
     /// Share of each target that is spread over all tokens
     #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.1)]
     smoothing: f64,
+    /// Probability that a token is shown as the two pieces it was merged from
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.0)]
+    split: f64,
 }
 
 /// Runs the command.
@@ -76,7 +82,11 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         Some(name) => {
             let model = context.hub()?.resolve(name)?;
             let tokenizer = Tokenizer::open(&model)?;
-            (model.config()?, Params::trainable(model.weights()?), tokenizer)
+            let mut config = model.config()?;
+            if let Some(dropout) = args.dropout {
+                config["dropout"] = json!(dropout);
+            }
+            (config, Params::trainable(model.weights()?), tokenizer)
         }
         None => {
             let tokenizer = translation::joint_tokenizer(
@@ -115,7 +125,8 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             report.left_out
         ));
     }
-    tell(&report, args, context)?;
+    let bleu = validation_bleu(args, &corpus.validation, context)?;
+    tell(&report, &bleu, args, context)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -123,7 +134,11 @@ fn settings(args: &Args, model: Value, context: &Context) -> Settings {
     let fine_tuned = args.init.is_some();
     let mut trainer = TrainerConfig {
         epochs: args.epochs,
-        optimizer: if fine_tuned { Optimizer::ADAMW } else { Optimizer::MUON },
+        optimizer: if fine_tuned {
+            Optimizer::ADAMW
+        } else {
+            Optimizer::MUON
+        },
         learning_rate: LearningRate {
             peak: if fine_tuned { 5e-5 } else { 5e-3 },
             schedule: Schedule::Cosine,
@@ -142,6 +157,7 @@ fn settings(args: &Args, model: Value, context: &Context) -> Settings {
         batch_tokens: args.batch_tokens,
         longest: args.longest,
         smoothing: args.smoothing,
+        split: args.split,
         trainer,
     }
 }
@@ -161,12 +177,29 @@ fn fresh_config(args: &Args, tokenizer: &Tokenizer) -> Result<Value> {
         "encoder_ffn_dim": inner, "decoder_ffn_dim": inner,
         "max_position_embeddings": 256, "activation_function": "swish", "scale_embedding": true,
         "static_position_embeddings": true, "share_encoder_decoder_embeddings": true, "tie_word_embeddings": true,
-        "dropout": args.dropout, "attention_dropout": 0.0, "activation_dropout": 0.0,
+        "dropout": args.dropout.unwrap_or(0.3), "attention_dropout": 0.0, "activation_dropout": 0.0,
         "pad_token_id": pad, "eos_token_id": end, "decoder_start_token_id": pad, "forced_eos_token_id": end,
     }))
 }
 
-fn tell(report: &Report, args: &Args, context: &Context) -> Result<()> {
+/// BLEU of the finished model's translations of the validation texts, with the beams it asks for.
+fn validation_bleu(args: &Args, pairs: &Pairs, context: &Context) -> Result<BleuScore> {
+    let model = context.hub()?.resolve(&args.run.out().to_string_lossy())?;
+    let translator = Translator::open(&model, context.device()?, None)?;
+    let languages = Languages {
+        from: Some(&args.from),
+        to: Some(&args.to),
+    };
+    let options = TranslateOptions {
+        whole_lines: true,
+        ..TranslateOptions::default()
+    };
+    let config = GenerationConfig::default();
+    let hypotheses = translator.translate_with(&pairs.source, languages, &config, options)?;
+    Ok(Bleu::default().corpus_score(&hypotheses, &[&pairs.target])?)
+}
+
+fn tell(report: &Report, bleu: &BleuScore, args: &Args, context: &Context) -> Result<()> {
     let out = args.run.out();
     let best = report
         .record
@@ -176,7 +209,7 @@ fn tell(report: &Report, args: &Args, context: &Context) -> Result<()> {
         .min_by(f64::total_cmp);
     if context.global.json {
         return print::json(&json!({
-            "out": out, "validation_loss": best, "parameters": report.record.parameters,
+            "out": out, "validation_loss": best, "validation_bleu": bleu.score, "parameters": report.record.parameters,
             "seconds": report.record.seconds,
         }));
     }
@@ -185,6 +218,7 @@ fn tell(report: &Report, args: &Args, context: &Context) -> Result<()> {
         text += &format!("validation loss  {best:.4} (best)\n");
         text += &format!("perplexity       {:.3}\n", best.exp());
     }
+    text += &format!("validation BLEU  {:.2}\n", bleu.score);
     text += &format!("parameters       {}\n", report.record.parameters);
     text += &format!("training time    {:.1} s\n", report.record.seconds);
     text += &format!("model            {}\n", out.join(Trainer::MODEL).display());

@@ -47,7 +47,8 @@ impl Tokenizer {
             around(&mut backend, options).map_err(TokenizerError::Train)?;
         } else if options.append_eos {
             let last = token_of(&backend, options, "eos_token");
-            process(&mut backend, super::files::template(None, last, false)).map_err(TokenizerError::Train)?;
+            process(&mut backend, super::files::template(None, last, false))
+                .map_err(TokenizerError::Train)?;
         }
         let sources = Sources {
             config: options.config(),

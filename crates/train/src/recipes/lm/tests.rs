@@ -56,9 +56,8 @@ fn bf16_learns_with_f32_weights() {
         train: vec![text.clone()],
         validation: vec![text],
     };
-    let options = sensorium_text::tokenizer::TrainOptions::new(
-        sensorium_text::tokenizer::Algorithm::Characters,
-    );
+    let options =
+        sensorium_text::tokenizer::TrainOptions::new(sensorium_text::tokenizer::Algorithm::Characters);
     let tokenizer = Tokenizer::train(texts.train.iter(), &options).unwrap();
     let run = |precision: Precision| {
         let folder = tempfile::tempdir().unwrap();

@@ -9,6 +9,8 @@ use crate::loss::IGNORED;
 use crate::parallel::Pairs;
 use crate::rng::{mix, permutation};
 
+use super::split::Splitter;
+
 /// A segment and its translation as ids; both end with the token that ends texts.
 #[derive(Debug, Clone)]
 pub(super) struct Example {
@@ -18,7 +20,11 @@ pub(super) struct Example {
 
 /// Encodes `pairs`; those that are longer than `longest` tokens on a side are left out, and so are empty ones.
 pub(super) fn examples(pairs: &Pairs, tokenizer: &Tokenizer, longest: usize) -> Result<Vec<Example>> {
-    let ids = |text: &String| tokenizer.ids(text.trim(), true).map_err(sensorium_text::Error::from);
+    let ids = |text: &String| {
+        tokenizer
+            .ids(text.trim(), true)
+            .map_err(sensorium_text::Error::from)
+    };
     let mut examples = Vec::with_capacity(pairs.len());
     for (source, target) in pairs.source.iter().zip(&pairs.target) {
         let (source, target) = (ids(source)?, ids(target)?);
@@ -35,6 +41,7 @@ pub(super) struct Buckets {
     /// The end of each batch in the order of lengths.
     cuts: Vec<usize>,
     ids: Specials,
+    splitter: Splitter,
 }
 
 /// The ids that frame sequences.
@@ -58,7 +65,17 @@ impl Buckets {
             }
         }
         cuts.extend((!sizes.is_empty()).then_some(sizes.len()));
-        Self { examples, cuts, ids }
+        Self {
+            examples,
+            cuts,
+            ids,
+            splitter: Splitter::default(),
+        }
+    }
+
+    /// The same examples, whose tokens fall apart by chance.
+    pub fn splitting(self, splitter: Splitter) -> Self {
+        Self { splitter, ..self }
     }
 
     /// All batches, the shortest first.
@@ -108,18 +125,17 @@ impl Dataset for Buckets {
         Some(shuffled.into_iter().map(|i| batches[i].clone()).collect())
     }
 
-    fn batch(&self, indices: &[usize], _seed: u64) -> Batch {
+    fn batch(&self, indices: &[usize], seed: u64) -> Batch {
         let Specials { pad, start } = self.ids;
-        let rows = indices.iter().map(|&i| &self.examples[i]);
-        let sources: Vec<&[i64]> = rows.clone().map(|e| e.source.as_slice()).collect();
-        let labels: Vec<&[i64]> = rows.clone().map(|e| e.target.as_slice()).collect();
-        let shifted: Vec<Vec<i64>> = rows
-            .map(|e| {
-                let before = e.target.len() - 1;
-                std::iter::once(start).chain(e.target[..before].iter().copied()).collect()
-            })
-            .collect();
-        let shifted: Vec<&[i64]> = shifted.iter().map(Vec::as_slice).collect();
+        let split = |side: u64, ids: &[i64], i: usize| self.splitter.apply(ids, mix(seed, &[side, i as u64]));
+        let rows = indices.iter().map(|&i| (i, &self.examples[i]));
+        let sources: Vec<Vec<i64>> = rows.clone().map(|(i, e)| split(0, &e.source, i)).collect();
+        let labels: Vec<Vec<i64>> = rows.map(|(i, e)| split(1, &e.target, i)).collect();
+        let shift = |ids: &Vec<i64>| {
+            let before = &ids[..ids.len() - 1];
+            std::iter::once(start).chain(before.iter().copied()).collect()
+        };
+        let shifted: Vec<Vec<i64>> = labels.iter().map(shift).collect();
         let source = padded(&sources, pad);
         let even = sources.iter().all(|row| row.len() == sources[0].len());
         Batch {
@@ -127,7 +143,7 @@ impl Dataset for Buckets {
             source,
             decoder: padded(&shifted, pad),
             labels: padded(&labels, IGNORED),
-            tokens: labels.iter().map(|row| row.len()).sum(),
+            tokens: labels.iter().map(Vec::len).sum(),
         }
     }
 }
@@ -143,8 +159,8 @@ pub(super) struct Batch {
     pub tokens: usize,
 }
 
-fn padded(rows: &[&[i64]], with: i64) -> Tensor {
-    let longest = rows.iter().map(|row| row.len()).max().unwrap_or(0);
+fn padded(rows: &[Vec<i64>], with: i64) -> Tensor {
+    let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
     let mut flat = Vec::with_capacity(rows.len() * longest);
     for row in rows {
         flat.extend_from_slice(row);
@@ -184,7 +200,10 @@ mod tests {
     fn rows_are_framed_and_padded() {
         let buckets = buckets();
         let batch = buckets.batch(&[0, 3], 0); // targets of 2 and 5 tokens
-        assert_eq!(batch.decoder, Tensor::from_slice(&[99i64, 1, 0, 0, 0, 99, 1, 2, 3, 4]).view([2, 5]));
+        assert_eq!(
+            batch.decoder,
+            Tensor::from_slice(&[99i64, 1, 0, 0, 0, 99, 1, 2, 3, 4]).view([2, 5])
+        );
         let expected = [1i64, 2, IGNORED, IGNORED, IGNORED, 1, 2, 3, 4, 5];
         assert_eq!(batch.labels, Tensor::from_slice(&expected).view([2, 5]));
         assert_eq!(batch.tokens, 7);

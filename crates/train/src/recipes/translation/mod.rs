@@ -1,6 +1,7 @@
 //! Training translators on parallel texts, from scratch or from a checkpoint.
 
 mod data;
+mod split;
 
 use sensorium_blocks::Params;
 use sensorium_text::seq2seq::{ForwardOptions, Seq2SeqLm};
@@ -20,6 +21,7 @@ use crate::record::TrainingRecord;
 use crate::rng::mix;
 use crate::trainer::{Objective, Outcome, StepOutput, TrainerConfig};
 use data::{Batch, Buckets, Specials, examples};
+use split::Splitter;
 
 /// Everything that shapes the result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct Settings {
     pub longest: usize,
     /// Share of the target that is spread over all tokens (arXiv 1512.00567, section 7).
     pub smoothing: f64,
+    /// The probability that a byte-pair token is shown as the two it was merged from, and those in turn (as
+    /// BPE dropout, arXiv 1910.13267).
+    pub split: f64,
     /// The training loop's settings.
     pub trainer: TrainerConfig,
 }
@@ -114,6 +119,14 @@ pub fn train(
     let train = examples(&corpus.train, tokenizer, longest)?;
     let validation = examples(&corpus.validation, tokenizer, longest)?;
     check(&model, settings, tokenizer, [train.len(), validation.len()])?;
+    let splitter = Splitter {
+        merges: tokenizer.merges(),
+        probability: settings.split,
+    };
+    if splitter.probability > 0.0 && splitter.merges.is_empty() {
+        let message = "this tokenizer has no merges: its tokens cannot be split";
+        return Err(TrainError::Settings(message.to_string()));
+    }
     tokenizer
         .save(session.folder.path())
         .map_err(sensorium_text::Error::from)?;
@@ -121,7 +134,9 @@ pub fn train(
     sensorium_hub::atomic::write_bytes(&generation, &pretty(&generation_config(&settings.model))?)?;
 
     let both = [&corpus.train, &corpus.validation];
-    let texts = both.into_iter().flat_map(|pairs| pairs.source.iter().chain(&pairs.target));
+    let texts = both
+        .into_iter()
+        .flat_map(|pairs| pairs.source.iter().chain(&pairs.target));
     let plan = Plan {
         trainer: settings.trainer.clone(),
         settings: described(settings, texts.map(String::as_bytes))?,
@@ -131,7 +146,7 @@ pub fn train(
     let left_out = corpus.train.len() - train.len();
     let seed = mix(settings.trainer.seed, &[0]);
     let loader = Loader::new(
-        Buckets::new(train, settings.batch_tokens, specials),
+        Buckets::new(train, settings.batch_tokens, specials).splitting(splitter),
         1,
         seed,
         session.workers,
@@ -167,7 +182,9 @@ fn check(model: &Seq2SeqLm, settings: &Settings, tokenizer: &Tokenizer, left: [u
     for (name, left) in ["training", "validation"].into_iter().zip(left) {
         if left == 0 {
             let longest = settings.longest;
-            return fail(format!("no {name} pair has both sides and at most {longest} tokens"));
+            return fail(format!(
+                "no {name} pair has both sides and at most {longest} tokens"
+            ));
         }
     }
     let vocabulary = model.vocabulary().min(model.source_vocabulary());

@@ -49,6 +49,7 @@ fn a_toy_language_is_learned_and_the_folder_is_a_model() {
         batch_tokens: 400,
         longest: 60,
         smoothing: 0.1,
+        split: 0.05,
         trainer: TrainerConfig {
             epochs: 15,
             optimizer: Optimizer::MUON,
