@@ -93,6 +93,19 @@ impl Linear {
             };
             return layer(x, &self.weight, self.bias.as_ref());
         }
+        if self.is_widened(x) {
+            let wide = |tensor: &Tensor| tensor.to_kind(Kind::Float);
+            let layer = Self {
+                weight: wide(&self.weight),
+                bias: self.bias.as_ref().map(wide),
+                transposed: self.transposed,
+            };
+            return layer.many_rows(&wide(x)).to_kind(x.kind());
+        }
+        self.many_rows(x)
+    }
+
+    fn many_rows(&self, x: &Tensor) -> Tensor {
         if !self.transposed {
             return x.linear(&self.weight, self.bias.as_ref());
         }
@@ -108,6 +121,16 @@ impl Linear {
             *last = outputs;
         }
         y.view(shape.as_slice())
+    }
+
+    /// Whether widening the weights first is faster: libtorch multiplies 16-bit numbers one by one where the
+    /// processor has no products of them.
+    fn is_widened(&self, x: &Tensor) -> bool {
+        x.device() == Device::Cpu
+            && matches!(x.kind(), Kind::BFloat16 | Kind::Half)
+            && x.kind() == self.weight.kind()
+            && kernels::widening_is_fastest()
+            && !kernels::grad_enabled()
     }
 
     /// Whether there are so few rows that reading the weights is most of the work, as in decoding.
