@@ -80,6 +80,14 @@ impl Linear {
         }
     }
 
+    /// The same layer with this `bias` `[out]`.
+    pub fn adding(self, bias: Tensor) -> Self {
+        Self {
+            bias: Some(bias),
+            ..self
+        }
+    }
+
     /// `x` is `[…, in]`, the result `[…, out]`.
     ///
     /// # Panics

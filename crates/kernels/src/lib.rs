@@ -10,6 +10,7 @@ mod few_rows;
 mod gated;
 mod linear_columns;
 mod linear_rows;
+mod linear_tiles;
 mod mapped;
 mod memory;
 mod norms;

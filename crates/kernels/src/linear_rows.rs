@@ -8,6 +8,7 @@
 use tch::Tensor;
 
 use crate::few_rows::{self, Layer, Product};
+use crate::linear_tiles;
 use crate::memory::Parts;
 use crate::simd::{self, Element, Floating, Kernel, Level, Simd};
 use crate::team::spread;
@@ -20,17 +21,16 @@ const PIECE_BYTES: usize = 384 << 10;
 const STREAMS: usize = 8;
 /// The same for several rows of `x`: their sums fill the registers too.
 const FEWER_STREAMS: usize = 4;
-/// Rows of `x` that are multiplied with a piece before the next ones are: they stay in the nearest cache.
+/// The most rows of `x` that stay in the nearest cache beside the weights; more go in tiles.
 const ROWS: usize = 9;
-/// Bytes of weights in a piece that several such groups of rows use in turn: it stays in a near cache.
-const SHARED_BYTES: usize = 128 << 10;
 
 /// `x · weightᵀ + bias` for a few rows, at the speed at which memory gives the weights.
 ///
 /// `x` is `[…, in]` in `f32`, `bf16` or `f16`, `weight` `[out, in]` and `bias` `[out]` each in any of these
 /// types, all on the CPU. The result is `[…, out]` in the type of `x`, summed in `f32`: weights of 16 bits
-/// are widened, not `x` rounded. Weights are used where they lie: for some hundred rows, too, that is faster than
-/// libtorch's product, which puts them in another order first. Results depend neither on the number of threads nor on the other rows.
+/// are widened, not `x` rounded. Weights are used where they lie: up to some hundred rows, too, that is faster than
+/// libtorch's product, which puts them in another order first. Results do not depend on the number of threads, nor on
+/// the other rows as long as there are at most nine, or more.
 ///
 /// Forward only: gradients do not pass.
 ///
@@ -46,23 +46,22 @@ struct Rows;
 
 impl Product for Rows {
     fn compute<O: Element>(layer: &Layer<'_>, out: &mut [O]) {
+        if layer.rows > ROWS {
+            return linear_tiles::compute(layer, out);
+        }
         let out = Parts::new(out);
         let size = layer.piece();
         let level = Level::best();
         spread(layer.rows, layer.outputs.div_ceil(size), |piece| {
             let outputs = piece * size..layer.outputs.min((piece + 1) * size);
             let mut sums = [0.0; ROWS * PIECE];
-            for first in (0..layer.rows).step_by(ROWS) {
-                let rows = first..layer.rows.min(first + ROWS);
-                let x = &layer.x[rows.start * layer.inputs..rows.end * layer.inputs];
-                layer.products(level, x, outputs.clone(), &mut sums);
-                for (row, sums) in rows.zip(sums.chunks(PIECE)) {
-                    // SAFETY: one part per row and piece, and each piece goes to one thread.
-                    let out = unsafe { out.part(row * layer.outputs + outputs.start, outputs.len()) };
-                    for ((out, sum), o) in out.iter_mut().zip(sums).zip(outputs.clone()) {
-                        let bias = layer.bias.map_or(0.0, |bias| bias.get(o));
-                        *out = O::from_f32(sum + bias);
-                    }
+            layer.products(level, &layer.x, outputs.clone(), &mut sums);
+            for (row, sums) in sums.chunks(PIECE).enumerate().take(layer.rows) {
+                // SAFETY: one part per row and piece, and each piece goes to one thread.
+                let out = unsafe { out.part(row * layer.outputs + outputs.start, outputs.len()) };
+                for ((out, sum), o) in out.iter_mut().zip(sums).zip(outputs.clone()) {
+                    let bias = layer.bias.map_or(0.0, |bias| bias.get(o));
+                    *out = O::from_f32(sum + bias);
                 }
             }
         });
@@ -74,12 +73,7 @@ impl Layer<'_> {
     fn piece(&self) -> usize {
         let bytes = (self.inputs * self.weight.element_size()).max(1);
         let fair = (self.outputs / 4).next_multiple_of(STREAMS);
-        let most = if self.rows > ROWS {
-            SHARED_BYTES
-        } else {
-            PIECE_BYTES
-        };
-        (most / bytes)
+        (PIECE_BYTES / bytes)
             .next_multiple_of(STREAMS)
             .min(fair)
             .clamp(STREAMS, PIECE)
@@ -264,7 +258,7 @@ pub(crate) mod tests {
             .into_iter()
             .enumerate()
             {
-                for rows in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17, 30] {
+                for rows in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 17, 32, 70] {
                     let kind = |n: usize| KINDS[(i + rows as usize + n) % 3];
                     let x = Tensor::randn([rows, inputs], F32).to_kind(kind(level as usize));
                     // one element in, so that no vector is aligned

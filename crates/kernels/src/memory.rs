@@ -67,6 +67,11 @@ impl<T> Fresh<T> {
         unsafe { std::slice::from_raw_parts_mut(pointer::<T>(&self.tensor).cast_mut(), self.tensor.numel()) }
     }
 
+    pub(crate) fn as_slice(&self) -> &[T] {
+        // SAFETY: as above.
+        unsafe { std::slice::from_raw_parts(pointer(&self.tensor), self.tensor.numel()) }
+    }
+
     pub(crate) fn into_tensor(self) -> Tensor {
         self.tensor
     }

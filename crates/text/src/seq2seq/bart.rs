@@ -159,17 +159,16 @@ fn build(config: &Value, details: &Details, params: &Params) -> Result<Stack, Bu
             .collect::<Result<_, _>>()?,
     };
     let vocabulary = decoder.ends.embedding.entries();
-    let logits_bias = if details.logits_bias && params.has("final_logits_bias") != Some(false) {
-        Some(params.buffer("final_logits_bias", &[1, vocabulary], Init::Const(0.0))?)
-    } else {
-        None
-    };
+    let mut head = tables.head;
+    if details.logits_bias && params.has("final_logits_bias") != Some(false) {
+        let bias = params.buffer("final_logits_bias", &[1, vocabulary], Init::Const(0.0))?;
+        head = head.adding(bias.view([vocabulary]));
+    }
     Ok(Stack {
         encoder,
         decoder,
         output_scale: None,
-        head: tables.head,
-        logits_bias,
+        head,
         max_positions: Some(config.max_position_embeddings),
         vocabulary,
     })

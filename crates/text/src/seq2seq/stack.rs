@@ -10,8 +10,6 @@ pub(crate) struct Stack {
     /// Factor on the decoder's states before the output layer.
     pub output_scale: Option<f64>,
     pub head: Linear,
-    /// Added to the logits, `[1, vocabulary]`.
-    pub logits_bias: Option<Tensor>,
     /// The most tokens on either side, where positions are a table.
     pub max_positions: Option<i64>,
     /// Tokens that the decoder can write.
@@ -233,13 +231,9 @@ impl Decoder {
 impl Stack {
     /// Logits `[…, vocabulary]` for the decoder's states `[…, hidden]`.
     pub fn logits(&self, states: &Tensor) -> Tensor {
-        let logits = match self.output_scale {
+        match self.output_scale {
             Some(scale) => self.head.forward(&(states * scale)),
             None => self.head.forward(states),
-        };
-        match &self.logits_bias {
-            Some(bias) => logits + bias,
-            None => logits,
         }
     }
 

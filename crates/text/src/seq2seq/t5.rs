@@ -105,7 +105,6 @@ pub(super) fn build(config: &Value, params: &Params) -> Result<Stack, BuildError
             .tie_word_embeddings
             .then_some((hidden as f64).sqrt().recip()),
         head,
-        logits_bias: None,
         max_positions: None,
         vocabulary: entries,
     })

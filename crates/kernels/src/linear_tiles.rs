@@ -1,0 +1,185 @@
+//! Fully connected layers for more rows than a few: a tile of rows at a time, side by side in the vectors.
+//!
+//! Where [`linear_rows`](crate::linear_rows) makes each sum along a vector, here each lane is a row of `x`: a weight
+//! meets a whole vector of rows, and no sum has to be folded in the end. For that `x` is put in another order first,
+//! `[tiles, in, rows of a tile]`, which costs little beside the product.
+
+use std::ops::Range;
+
+use crate::few_rows::Layer;
+use crate::memory::{Fresh, Parts};
+use crate::simd::{self, Element, Floating, Kernel, Level, Simd};
+use crate::team::spread;
+
+/// Vectors of rows in a tile.
+const VECTORS: usize = 2;
+/// Outputs that are summed at once: with a tile's vectors they fill AVX2's registers.
+const OUTPUTS: usize = 6;
+/// The most rows in a tile, and those of AVX-512.
+const WIDEST: usize = VECTORS * 16;
+/// Outputs that a thread takes at a time.
+const PIECE: usize = 4 * OUTPUTS;
+/// Bytes of `x` that stay in a near cache while all outputs pass over them.
+const GROUP_BYTES: usize = 256 << 10;
+
+/// Computes `layer`.
+pub(crate) fn compute<O: Element>(layer: &Layer<'_>, out: &mut [O]) {
+    let level = Level::best();
+    let rows_of_tile = simd::run(level, Width);
+    let packed = packed(rows_of_tile, layer);
+    let packed = packed.as_slice();
+    let tiles = layer.rows.div_ceil(rows_of_tile);
+    let size = rows_of_tile * layer.inputs;
+    let bytes = (size * size_of::<f32>()).max(1);
+    let group = (GROUP_BYTES / bytes).clamp(1, tiles.max(1));
+    let pieces = layer.outputs.div_ceil(PIECE);
+    let out = Parts::new(out);
+    spread(layer.rows, tiles.div_ceil(group) * pieces, |number| {
+        let (first, piece) = (number / pieces * group, number % pieces);
+        let outputs = piece * PIECE..layer.outputs.min((piece + 1) * PIECE);
+        let tiles = first..tiles.min(first + group);
+        let mut scratch = Vec::new();
+        let weight = widened(&layer.weight, layer.inputs, outputs.clone(), &mut scratch);
+        let mut bias = [0.0; PIECE];
+        if let Some(values) = layer.bias {
+            for (bias, o) in bias.iter_mut().zip(outputs.clone()) {
+                *bias = values.get(o);
+            }
+        }
+        let mut sums = [0.0; PIECE * WIDEST];
+        for tile in tiles {
+            let work = Tile {
+                x: &packed[tile * size..][..size],
+                weight,
+                inputs: layer.inputs,
+                sums: &mut sums,
+            };
+            simd::run(level, work);
+            let rows = tile * rows_of_tile..layer.rows.min((tile + 1) * rows_of_tile);
+            for (lane, row) in rows.enumerate() {
+                // SAFETY: one part per row and piece, and each piece of a row goes to one thread.
+                let out = unsafe { out.part(row * layer.outputs + outputs.start, outputs.len()) };
+                let sums = sums[lane..].iter().step_by(rows_of_tile);
+                for ((out, sum), bias) in out.iter_mut().zip(sums).zip(bias) {
+                    *out = O::from_f32(sum + bias);
+                }
+            }
+        }
+    });
+}
+
+/// The rows `outputs` of the weight in `f32`: as they lie, or put in `scratch`.
+fn widened<'a>(
+    weight: &Floating<'a>,
+    inputs: usize,
+    outputs: Range<usize>,
+    scratch: &'a mut Vec<f32>,
+) -> &'a [f32] {
+    let part = outputs.start * inputs..outputs.end * inputs;
+    match weight {
+        Floating::F32(weight) => return &weight[part],
+        Floating::Bf16(weight) => scratch.extend(weight[part].iter().map(|w| w.to_f32())),
+        Floating::F16(weight) => scratch.extend(weight[part].iter().map(|w| w.to_f32())),
+    }
+    scratch
+}
+
+/// `x` in tiles, `[tiles, inputs, tile]`; what fills up the last one is never looked at.
+fn packed(tile: usize, layer: &Layer<'_>) -> Fresh<f32> {
+    /// Inputs that are moved at once: a cache line of each row.
+    const STEP: usize = 16;
+    let tiles = layer.rows.div_ceil(tile);
+    let size = tile * layer.inputs;
+    let mut x = Fresh::<f32>::unset(&[(tiles * size) as i64]);
+    let parts = Parts::new(x.as_mut_slice());
+    spread(layer.rows, tiles, |number| {
+        // SAFETY: each tile goes to one thread.
+        let packed = unsafe { parts.part(number * size, size) };
+        let rows = number * tile..layer.rows.min((number + 1) * tile);
+        for begin in (0..layer.inputs).step_by(STEP) {
+            let inputs = begin..layer.inputs.min(begin + STEP);
+            for (lane, row) in rows.clone().enumerate() {
+                let x = &layer.x[row * layer.inputs..][inputs.clone()];
+                for (i, &x) in inputs.clone().zip(x) {
+                    packed[i * tile + lane] = x;
+                }
+            }
+        }
+    });
+    x
+}
+
+/// Rows in a tile.
+struct Width;
+
+impl Kernel for Width {
+    type Output = usize;
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) -> usize {
+        VECTORS * S::LANES
+    }
+}
+
+/// The products of a tile of rows with some rows of the weight.
+struct Tile<'a> {
+    /// `[inputs, tile]`
+    x: &'a [f32],
+    /// `[outputs, inputs]`
+    weight: &'a [f32],
+    inputs: usize,
+    /// `[outputs, tile]`, to be written.
+    sums: &'a mut [f32; PIECE * WIDEST],
+}
+
+impl Kernel for Tile<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(mut self, s: S) {
+        if self.inputs == 0 {
+            return; // the sums are zero
+        }
+        let outputs = self.weight.len() / self.inputs;
+        let mut output = 0;
+        while output + OUTPUTS <= outputs {
+            self.block::<S, OUTPUTS>(s, output);
+            output += OUTPUTS;
+        }
+        while output < outputs {
+            self.block::<S, 1>(s, output);
+            output += 1;
+        }
+    }
+}
+
+impl Tile<'_> {
+    /// The outputs from `output` on, `R` of them.
+    #[inline(always)]
+    fn block<S: Simd, const R: usize>(&mut self, s: S, output: usize) {
+        let (n, tile) = (self.inputs, VECTORS * S::LANES);
+        assert!(self.x.len() == n * tile && (output + R) * n <= self.weight.len());
+        assert!((output + R) * tile <= self.sums.len());
+        let (x, weight) = (self.x.as_ptr(), self.weight[output * n..].as_ptr());
+        let mut sums = [[s.splat(0.0); VECTORS]; R];
+        for i in 0..n {
+            // SAFETY: `i < n`, and `x` has `n` times `tile` values.
+            let x: [S::V; VECTORS] =
+                std::array::from_fn(|v| unsafe { s.load(x.add(i * tile + v * S::LANES)) });
+            for (r, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: `i < n`, and `weight` has `R` rows of `n`.
+                let weight = s.splat(unsafe { *weight.add(r * n + i) });
+                for (sum, x) in sums.iter_mut().zip(x) {
+                    *sum = s.mul_add(weight, x, *sum);
+                }
+            }
+        }
+        for (r, sums) in sums.into_iter().enumerate() {
+            for (v, sum) in sums.into_iter().enumerate() {
+                let place = (output + r) * tile + v * S::LANES;
+                // SAFETY: `sums` has room for all of the outputs' tiles (checked above).
+                unsafe { s.store(self.sums.as_mut_ptr().add(place), sum) };
+            }
+        }
+    }
+}
