@@ -57,7 +57,8 @@ impl Seq2SeqTools {
 
     /// What `generate()` gives for ids.
     pub fn generate(&self, check: &Check) -> Result<Map<String, Value>> {
-        let rows: Vec<Vec<i64>> = serde_json::from_value(check.input["input_ids"].clone())?;
+        let rows: Vec<Vec<i64>> =
+            serde_json::from_value(check.input.get("input_ids").context("no input_ids")?.clone())?;
         let mask: Option<Vec<Vec<i64>>> = check
             .input
             .get("attention_mask")

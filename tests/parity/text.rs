@@ -179,7 +179,8 @@ impl<'a> TextTools<'a> {
         if let Some(tools) = self.seq2seq()? {
             return tools.generate(check);
         }
-        let rows: Vec<Vec<i64>> = serde_json::from_value(check.input["input_ids"].clone())?;
+        let rows: Vec<Vec<i64>> =
+            serde_json::from_value(check.input.get("input_ids").context("no input_ids")?.clone())?;
         let mask: Option<Vec<Vec<i64>>> = check
             .input
             .get("attention_mask")
