@@ -9,6 +9,7 @@
 mod config;
 mod constraint;
 mod decode;
+mod decoder_session;
 mod error;
 mod generate;
 mod output;
@@ -20,6 +21,7 @@ mod stream;
 
 pub use config::{EarlyStopping, GenerationConfig, OneOrMany};
 pub use constraint::{Constraint, ConstraintError, State, TextConstraint, TokenSet, Vocabulary};
+pub use decoder_session::DecoderSession;
 pub use error::Error;
 pub use generate::{Options, generate};
 pub use output::{Finish, Generated, TokenLogProb};

@@ -1,6 +1,6 @@
 //! What can go wrong with a text model.
 
-use sensorium_blocks::{ParamsError, RopeError, UnknownActivation};
+use sensorium_blocks::{ConfigProblem, ParamsError};
 
 /// Why a text model cannot be opened or used.
 #[derive(Debug, thiserror::Error)]
@@ -14,10 +14,10 @@ pub enum Error {
     Params(#[from] ParamsError),
     /// The tokenizer cannot be read, or refuses a text.
     #[error(transparent)]
-    Tokenizer(#[from] crate::tokenizer::TokenizerError),
+    Tokenizer(#[from] sensorium_tokenizer::TokenizerError),
     /// The chat template is missing or refuses the messages.
     #[error(transparent)]
-    Chat(#[from] crate::tokenizer::ChatError),
+    Chat(#[from] sensorium_tokenizer::ChatError),
     /// Nothing could be generated.
     #[error(transparent)]
     Generation(#[from] sensorium_generation::Error),
@@ -83,66 +83,4 @@ pub enum Error {
         /// What is wrong.
         problem: ConfigProblem,
     },
-}
-
-/// What is wrong with a configuration.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigProblem {
-    /// A field is missing or of another type.
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
-    /// A size is out of range.
-    #[error("`{field}` is {value}, expected 1 to {most}")]
-    Size {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        value: i64,
-        /// The largest that makes sense.
-        most: i64,
-    },
-    /// One size is not a multiple of another.
-    #[error("`{field}` ({value}) is not a multiple of `{of}` ({by})")]
-    Multiple {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        value: i64,
-        /// The other field.
-        of: &'static str,
-        /// The other's value.
-        by: i64,
-    },
-    /// An activation function that is not known.
-    #[error(transparent)]
-    Activation(#[from] UnknownActivation),
-    /// Rotary embeddings that are not known or make no sense.
-    #[error(transparent)]
-    Rope(#[from] RopeError),
-    /// Anything else.
-    #[error("{0}")]
-    Other(String),
-}
-
-/// Checks that `value` can be a size: 1 to `most`.
-pub(crate) fn size(field: &'static str, value: i64, most: i64) -> Result<i64, ConfigProblem> {
-    if (1..=most).contains(&value) {
-        Ok(value)
-    } else {
-        Err(ConfigProblem::Size { field, value, most })
-    }
-}
-
-/// Checks that `value` is a multiple of `by` and returns the quotient.
-pub(crate) fn divide(
-    (field, value): (&'static str, i64),
-    (of, by): (&'static str, i64),
-) -> Result<i64, ConfigProblem> {
-    size(of, by, i64::MAX)?;
-    if value % by == 0 {
-        Ok(value / by)
-    } else {
-        Err(ConfigProblem::Multiple { field, value, of, by })
-    }
 }

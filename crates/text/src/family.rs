@@ -2,34 +2,8 @@
 
 use sensorium_hub::Model;
 
-use crate::error::{ConfigProblem, Error};
-
-/// Why a family's file could not build a model; the caller knows the model's name.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum BuildError {
-    #[error(transparent)]
-    Config(#[from] ConfigProblem),
-    #[error(transparent)]
-    Params(#[from] sensorium_blocks::ParamsError),
-}
-
-impl From<serde_json::Error> for BuildError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Config(error.into())
-    }
-}
-
-impl From<sensorium_blocks::UnknownActivation> for BuildError {
-    fn from(error: sensorium_blocks::UnknownActivation) -> Self {
-        Self::Config(error.into())
-    }
-}
-
-impl From<sensorium_blocks::RopeError> for BuildError {
-    fn from(error: sensorium_blocks::RopeError) -> Self {
-        Self::Config(error.into())
-    }
-}
+use crate::error::Error;
+use sensorium_blocks::{BuildError, ConfigProblem};
 
 /// Why a model could not be built from its configuration and its parameters.
 #[derive(Debug, thiserror::Error)]

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::stack::{Layer, LearnedPositions, Stack};
-use crate::error::{divide, size};
-use crate::family::BuildError;
+use sensorium_blocks::BuildError;
+use sensorium_blocks::{divide, size};
 
 /// Spelled as in the published `config.json`.
 #[derive(Deserialize)]

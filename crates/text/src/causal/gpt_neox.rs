@@ -9,8 +9,8 @@ use serde_json::Value;
 use tch::Tensor;
 
 use super::stack::{Layer, Stack, Wiring};
-use crate::error::{divide, size};
-use crate::family::BuildError;
+use sensorium_blocks::BuildError;
+use sensorium_blocks::{divide, size};
 
 /// Spelled as in the published `config.json`.
 #[derive(Deserialize)]

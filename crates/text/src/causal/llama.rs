@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::stack::{Layer, Stack};
-use crate::error::{ConfigProblem, divide, size};
-use crate::family::BuildError;
+use sensorium_blocks::BuildError;
+use sensorium_blocks::{ConfigProblem, divide, size};
 
 /// Spelled as in the published `config.json`; the fields of all families of this file.
 #[derive(Deserialize)]

@@ -9,8 +9,8 @@ use serde_json::Value;
 use tch::{Kind, Tensor};
 
 use super::{Forward, ForwardOptions};
-use crate::error::size;
-use crate::family::BuildError;
+use sensorium_blocks::BuildError;
+use sensorium_blocks::size;
 
 /// `config.json` of a model of this family.
 #[derive(Deserialize)]

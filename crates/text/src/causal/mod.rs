@@ -22,8 +22,9 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Error;
-use crate::family::{BuildError, NewError};
+use crate::family::NewError;
 use lstm::{Lstm, LstmSession};
+use sensorium_blocks::BuildError;
 use session::CausalSession;
 use stack::{Stack, Tokens};
 

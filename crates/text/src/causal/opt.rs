@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::stack::{Layer, LearnedPositions, Stack};
-use crate::error::{divide, size};
-use crate::family::BuildError;
+use sensorium_blocks::BuildError;
+use sensorium_blocks::{divide, size};
 
 /// Entries of the position table before the first token's.
 const POSITION_OFFSET: i64 = 2;

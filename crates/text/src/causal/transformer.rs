@@ -10,8 +10,8 @@ use serde_json::Value;
 use tch::Kind;
 
 use super::stack::{Layer, LearnedPositions, Stack};
-use crate::error::{divide, size};
-use crate::family::BuildError;
+use sensorium_blocks::BuildError;
+use sensorium_blocks::{divide, size};
 
 const EPSILON: f64 = 1e-5;
 

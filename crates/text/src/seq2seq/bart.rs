@@ -11,9 +11,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use super::stack::{Decoder, Encoder, Ends, Positions, Stack};
-use crate::error::{ConfigProblem, divide, size};
-use crate::family::BuildError;
+use super::Stack;
+use sensorium_blocks::BuildError;
+use sensorium_blocks::seq2seq::{Decoder, Encoder, Ends, Positions};
+use sensorium_blocks::{ConfigProblem, divide, size};
 
 /// Spelled as in the published `config.json`.
 #[derive(Deserialize)]
@@ -152,26 +153,22 @@ fn build(config: &Value, details: &Details, params: &Params) -> Result<Stack, Bu
     };
     let decoder = &root / "decoder";
     let count = size("decoder_layers", config.decoder_layers, 1 << 10)?;
-    let decoder = Decoder {
-        ends: builder.ends(&decoder, tables.target)?,
-        layers: (0..count)
-            .map(|i| builder.decoder_layer(&(&decoder / &format!("layers.{i}"))))
-            .collect::<Result<_, _>>()?,
-    };
-    let vocabulary = decoder.ends.embedding.entries();
+    let vocabulary = tables.target.entries();
     let mut head = tables.head;
     if details.logits_bias && params.has("final_logits_bias") != Some(false) {
         let bias = params.buffer("final_logits_bias", &[1, vocabulary], Init::Const(0.0))?;
         head = head.adding(bias.view([vocabulary]));
     }
-    Ok(Stack {
-        encoder,
-        decoder,
+    let decoder = Decoder {
+        ends: builder.ends(&decoder, tables.target)?,
+        layers: (0..count)
+            .map(|i| builder.decoder_layer(&(&decoder / &format!("layers.{i}"))))
+            .collect::<Result<_, _>>()?,
         output_scale: None,
         head,
         max_positions: Some(config.max_position_embeddings),
-        vocabulary,
-    })
+    };
+    Ok(Stack { encoder, decoder })
 }
 
 /// The embeddings of both sides and the output layer, which share what the configuration says.

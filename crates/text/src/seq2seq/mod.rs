@@ -4,22 +4,26 @@
 //! `FAMILIES`.
 
 mod bart;
-mod session;
-mod stack;
 mod t5;
 
 use std::fmt;
 
 use sensorium_blocks::Params;
-use sensorium_generation::Session;
+use sensorium_blocks::seq2seq::{Decoder, Encoder, Past};
+use sensorium_generation::{DecoderSession, Session};
 use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use crate::error::Error;
-use crate::family::{BuildError, NewError};
-use session::DecoderSession;
-use stack::{Past, Stack};
+use crate::family::NewError;
+use sensorium_blocks::BuildError;
+
+/// An encoder–decoder Transformer, put together by its family's file.
+struct Stack {
+    encoder: Encoder,
+    decoder: Decoder,
+}
 
 /// A family of models: how its configuration and its parameters become a network.
 struct Family {
@@ -148,13 +152,18 @@ impl Seq2SeqLm {
                 .decoder
                 .remember(&encoded.states, encoded.mask.as_ref())
         });
-        Box::new(DecoderSession::new(&self.stack, memory, reserve, self.device()))
+        Box::new(DecoderSession::new(
+            &self.stack.decoder,
+            memory,
+            reserve,
+            self.device(),
+        ))
     }
 
     /// Logits and hidden states for sources and what was written of their targets, without caches: for training
     /// and for a look inside.
     pub fn forward(&self, ids: &Tensor, decoder_ids: &Tensor, options: ForwardOptions<'_>) -> Forward {
-        let Stack { encoder, decoder, .. } = &self.stack;
+        let Stack { encoder, decoder } = &self.stack;
         let ForwardOptions {
             mask,
             decoder_mask,
@@ -171,7 +180,7 @@ impl Seq2SeqLm {
             decoder_states.push(states.shallow_clone());
         }
         Forward {
-            logits: self.stack.logits(&states),
+            logits: decoder.logits(&states),
             encoded,
             encoder_states,
             decoder_states,
@@ -180,7 +189,7 @@ impl Seq2SeqLm {
 
     /// The most tokens on either side, if there is a limit.
     pub fn max_positions(&self) -> Option<i64> {
-        self.stack.max_positions
+        self.stack.decoder.max_positions
     }
 
     /// The number of tokens that the encoder knows.
@@ -190,12 +199,12 @@ impl Seq2SeqLm {
 
     /// The number of tokens that can be predicted.
     pub fn vocabulary(&self) -> i64 {
-        self.stack.vocabulary
+        self.stack.decoder.vocabulary()
     }
 
     /// The dtype of the weights.
     pub fn kind(&self) -> Kind {
-        self.stack.kind()
+        self.stack.decoder.kind()
     }
 
     /// Where the weights are.

@@ -7,9 +7,10 @@ use sensorium_blocks::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::stack::{Decoder, Encoder, Ends, Stack};
-use crate::error::size;
-use crate::family::BuildError;
+use super::Stack;
+use sensorium_blocks::BuildError;
+use sensorium_blocks::seq2seq::{Decoder, Encoder, Ends};
+use sensorium_blocks::size;
 
 /// Spelled as in the published `config.json`.
 #[derive(Deserialize)]
@@ -96,18 +97,14 @@ pub(super) fn build(config: &Value, params: &Params) -> Result<Stack, BuildError
         layers: (0..count)
             .map(|i| builder.decoder_layer(&(&at / &format!("block.{i}"))))
             .collect::<Result<_, _>>()?,
-    };
-    Ok(Stack {
-        encoder,
-        decoder,
         // Only where the table serves both ends.
         output_scale: config
             .tie_word_embeddings
             .then_some((hidden as f64).sqrt().recip()),
         head,
         max_positions: None,
-        vocabulary: entries,
-    })
+    };
+    Ok(Stack { encoder, decoder })
 }
 
 struct Builder<'a> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sensorium_hub::Model;
-use sensorium_text::tokenizer::{
+use sensorium_tokenizer::{
     Algorithm, DecodeOptions, EncodeOptions, Padding, Tokenizer, TokenizerError, TrainOptions, Truncation,
 };
 use serde_json::{Value, json};

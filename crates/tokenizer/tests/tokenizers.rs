@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sensorium_hub::Model;
-use sensorium_text::tokenizer::{
+use sensorium_tokenizer::{
     ChatOptions, Cut, DecodeOptions, EncodeOptions, Encoding, Padding, Side, TextInput, Tokenizer, Truncation,
 };
 use serde_json::{Value, json};

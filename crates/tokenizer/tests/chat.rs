@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sensorium_hub::Model;
-use sensorium_text::tokenizer::{ChatError, ChatMessage, ChatOptions, Tokenizer};
+use sensorium_tokenizer::{ChatError, ChatMessage, ChatOptions, Tokenizer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

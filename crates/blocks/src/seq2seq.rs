@@ -1,42 +1,46 @@
 //! What all encoder–decoder Transformers share: two stacks of layers and an output layer.
 
-use sensorium_blocks::{Block, CrossBlock, Embedding, KvCache, Linear, Mask, Norm, Pass, RelativeBias};
+use crate::{Block, CrossBlock, Embedding, KvCache, Linear, Mask, Norm, Pass, RelativeBias};
 use tch::{Kind, Tensor};
 
-/// An encoder–decoder Transformer, put together by its family's file.
-pub(crate) struct Stack {
-    pub encoder: Encoder,
-    pub decoder: Decoder,
-    /// Factor on the decoder's states before the output layer.
-    pub output_scale: Option<f64>,
-    pub head: Linear,
-    /// The most tokens on either side, where positions are a table.
-    pub max_positions: Option<i64>,
-    /// Tokens that the decoder can write.
-    pub vocabulary: i64,
-}
-
 /// Reads the whole source at once.
-pub(crate) struct Encoder {
+#[derive(Debug)]
+pub struct Encoder {
+    /// Embeddings, positions, norms.
     pub ends: Ends,
+    /// In their order.
     pub layers: Vec<Block>,
 }
 
-/// Writes token by token.
-pub(crate) struct Decoder {
+/// Writes token by token, looking at an encoder's states.
+#[derive(Debug)]
+pub struct Decoder {
+    /// Embeddings, positions, norms.
     pub ends: Ends,
+    /// In their order.
     pub layers: Vec<CrossBlock>,
+    /// Factor on the states before the output layer.
+    pub output_scale: Option<f64>,
+    /// The output layer.
+    pub head: Linear,
+    /// The most tokens, where positions are a table.
+    pub max_positions: Option<i64>,
 }
 
 /// What is before and behind the layers of either side.
-pub(crate) struct Ends {
+#[derive(Debug)]
+pub struct Ends {
+    /// A vector for each token.
     pub embedding: Embedding,
     /// Factor on the embeddings.
     pub scale: Option<f64>,
+    /// What tells a token's place.
     pub positions: Positions,
+    /// Behind the embeddings.
     pub embedding_norm: Option<Norm>,
     /// Added to the scores of self-attention in every layer.
     pub relative: Option<RelativeBias>,
+    /// Behind the last layer.
     pub norm: Option<Norm>,
     /// Of the embeddings, in training.
     pub dropout: f64,
@@ -45,13 +49,24 @@ pub(crate) struct Ends {
 }
 
 /// How a token's place is told.
-pub(crate) enum Positions {
+#[derive(Debug)]
+pub enum Positions {
     /// By the distances in attention alone.
     Relative,
     /// A table; the first token's is entry `offset`.
-    Table { table: Embedding, offset: i64 },
+    Table {
+        /// A vector for each place.
+        table: Embedding,
+        /// Entries before the first place.
+        offset: i64,
+    },
     /// A table that padding does not count in: its own entry is `pad`, the first token's the next one.
-    Counted { table: Embedding, pad: i64 },
+    Counted {
+        /// A vector for each place.
+        table: Embedding,
+        /// The id of padding.
+        pad: i64,
+    },
 }
 
 impl Positions {
@@ -75,6 +90,7 @@ impl Positions {
 }
 
 impl Ends {
+    /// An embedding and nothing else.
     pub fn new(embedding: Embedding) -> Self {
         Self {
             embedding,
@@ -157,15 +173,17 @@ impl Encoder {
 
 /// What the decoder attends to: per layer the keys and values of the encoder's states, each
 /// `[sources, heads, tokens, head_dim]`.
-pub(crate) struct Memory {
+#[derive(Debug)]
+pub struct Memory {
+    /// A pair of each layer.
     pub layers: Vec<[Tensor; 2]>,
     /// Zero at padding, `[sources, tokens]`.
     pub keep: Option<Tensor>,
 }
 
 /// What the decoder has seen of its own sequence.
-#[derive(Default)]
-pub(crate) struct Past<'a> {
+#[derive(Debug, Default)]
+pub struct Past<'a> {
     /// Tokens of each row.
     pub len: i64,
     /// Their keys and values, a layer each; the new ones are put in.
@@ -183,6 +201,24 @@ impl Memory {
 }
 
 impl Decoder {
+    /// Logits `[…, vocabulary]` for the states `[…, hidden]`.
+    pub fn logits(&self, states: &Tensor) -> Tensor {
+        match self.output_scale {
+            Some(scale) => self.head.forward(&(states * scale)),
+            None => self.head.forward(states),
+        }
+    }
+
+    /// The dtype of the weights.
+    pub fn kind(&self) -> Kind {
+        self.ends.embedding.kind()
+    }
+
+    /// Tokens that can be written.
+    pub fn vocabulary(&self) -> i64 {
+        self.ends.embedding.entries()
+    }
+
     /// Keys and values of all layers for the encoder's `states` `[sources, tokens, hidden]`.
     pub fn remember(&self, states: &Tensor, keep: Option<&Tensor>) -> Memory {
         Memory {
@@ -225,20 +261,5 @@ impl Decoder {
             x = layer.forward(&x, pass, cache, &memory.layers[i], Some(&seen));
         }
         self.ends.finish(x, train)
-    }
-}
-
-impl Stack {
-    /// Logits `[…, vocabulary]` for the decoder's states `[…, hidden]`.
-    pub fn logits(&self, states: &Tensor) -> Tensor {
-        match self.output_scale {
-            Some(scale) => self.head.forward(&(states * scale)),
-            None => self.head.forward(states),
-        }
-    }
-
-    /// The dtype of the weights.
-    pub fn kind(&self) -> Kind {
-        self.encoder.ends.embedding.kind()
     }
 }

@@ -1,17 +1,18 @@
 //! An encoder–decoder model in the middle of writing.
 
+use sensorium_blocks::seq2seq::{Decoder, Memory, Past};
 use sensorium_blocks::{KvCache, in_f32};
-use sensorium_generation::Session;
 use tch::{Device, Tensor};
 
-use super::stack::{Memory, Past, Stack};
+use crate::Session;
 
 /// A [`Session`] of a decoder: its caches, and the encoder's states that its rows attend to.
 ///
 /// Rows of one source stand together and share its keys and values, which are never copied while rows
 /// only change places within their source.
-pub(super) struct DecoderSession<'a> {
-    stack: &'a Stack,
+#[derive(Debug)]
+pub struct DecoderSession<'a> {
+    decoder: &'a Decoder,
     memory: Memory,
     caches: Vec<KvCache>,
     /// The source of each row, as a place in `memory`.
@@ -22,18 +23,13 @@ pub(super) struct DecoderSession<'a> {
 }
 
 impl<'a> DecoderSession<'a> {
-    /// One row for each source.
-    pub fn new(stack: &'a Stack, memory: Memory, reserve: i64, device: Device) -> Self {
+    /// One row for each source of `memory`, with room for `reserve` tokens.
+    pub fn new(decoder: &'a Decoder, memory: Memory, reserve: i64, device: Device) -> Self {
         let count = memory.layers.first().map_or(0, |[keys, _]| keys.size()[0]);
         Self {
-            stack,
+            decoder,
             memory,
-            caches: stack
-                .decoder
-                .layers
-                .iter()
-                .map(|_| KvCache::new(reserve))
-                .collect(),
+            caches: decoder.layers.iter().map(|_| KvCache::new(reserve)).collect(),
             sources: (0..count).collect(),
             len: 0,
             hidden: None,
@@ -56,7 +52,7 @@ impl Session for DecoderSession<'_> {
     }
 
     fn limit(&self) -> Option<i64> {
-        self.stack.max_positions
+        self.decoder.max_positions
     }
 
     fn device(&self) -> Device {
@@ -70,11 +66,10 @@ impl Session for DecoderSession<'_> {
                 len: self.len,
                 caches: Some(self.caches.as_mut_slice()),
             };
-            let decoder = &self.stack.decoder;
-            let states = decoder.forward(ids, past, &self.memory, None, false, None);
+            let states = self.decoder.forward(ids, past, &self.memory, None, false, None);
             self.len += count;
             let states = states.narrow(1, count - last, last);
-            let logits = in_f32(&self.stack.logits(&states));
+            let logits = in_f32(&self.decoder.logits(&states));
             self.hidden = Some(states);
             logits
         })

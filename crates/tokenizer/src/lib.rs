@@ -37,7 +37,7 @@ use chat::ChatTemplates;
 ///
 /// ```no_run
 /// use sensorium_hub::{Hub, HubOptions};
-/// use sensorium_text::tokenizer::{DecodeOptions, EncodeOptions, Tokenizer};
+/// use sensorium_tokenizer::{DecodeOptions, EncodeOptions, Tokenizer};
 ///
 /// let model = Hub::new(HubOptions::default())?.resolve("./gpt2")?;
 /// let tokenizer = Tokenizer::open(&model)?;
