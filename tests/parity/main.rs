@@ -8,6 +8,7 @@ mod case;
 mod compare;
 mod processors;
 mod seq2seq;
+mod speech;
 mod text;
 mod value;
 
@@ -191,6 +192,7 @@ fn run_case(folder: &Path, args: &Args) -> Result<Tally> {
 struct Tools<'a> {
     case: &'a Case,
     text: text::TextTools<'a>,
+    speech: speech::SpeechTools<'a>,
 }
 
 impl<'a> Tools<'a> {
@@ -198,12 +200,21 @@ impl<'a> Tools<'a> {
         Self {
             case,
             text: text::TextTools::new(case),
+            speech: speech::SpeechTools::new(case),
         }
     }
 
     /// The fields that a check asks for.
     fn run(&mut self, check: &Check) -> Result<Map<String, Value>> {
+        let sound = ["audio", "audios"]
+            .iter()
+            .any(|name| check.input.contains_key(*name));
         match check.kind.as_str() {
+            "decode_wav" => self.speech.decode_wav(check),
+            "preprocess_audio" => self.speech.preprocess(check),
+            "forward" if sound => self.speech.forward(check),
+            "pipeline" if sound => self.speech.pipeline(check),
+            "decode" if self.speech.spells() => self.speech.decode(check),
             "tokenize" => self.text.tokenize(check),
             "decode" => self.text.decode(check),
             "chat_template" => self.text.chat_template(check),

@@ -80,6 +80,11 @@ impl Linear {
         }
     }
 
+    /// The dtype of the weight.
+    pub fn kind(&self) -> Kind {
+        self.weight.kind()
+    }
+
     /// The same layer with this `bias` `[out]`.
     pub fn adding(self, bias: Tensor) -> Self {
         Self {

@@ -1,0 +1,82 @@
+//! What can go wrong with a speech model.
+
+use sensorium_blocks::{BuildError, ConfigProblem, ParamsError};
+use sensorium_hub::Model;
+
+use crate::audio::AudioError;
+
+/// Why a speech model cannot be opened or used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file of the model is missing or damaged.
+    #[error(transparent)]
+    Hub(#[from] sensorium_hub::Error),
+    /// The weights do not fit the configuration.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// The sound cannot be used.
+    #[error(transparent)]
+    Audio(#[from] AudioError),
+    /// The configuration makes no sense.
+    #[error("{model}: {file}: {problem}")]
+    Config {
+        /// The model.
+        model: String,
+        /// The file.
+        file: &'static str,
+        /// What is wrong.
+        problem: ConfigProblem,
+    },
+    /// The configuration's `model_type` is none that is known here.
+    #[error("{model}: model_type `{found}` is not supported for {task}; supported: {known}")]
+    ModelType {
+        /// The model.
+        model: String,
+        /// What the configuration says.
+        found: String,
+        /// What it was to be used for.
+        task: &'static str,
+        /// What would be right.
+        known: String,
+    },
+    /// The model says that numbers are not numbers.
+    #[error(
+        "the model's scores are not numbers: its weights are damaged, or this precision is too small for it"
+    )]
+    NotNumbers,
+    /// The recording is too short for a model.
+    #[error("the recording has {samples} samples at {rate} Hz, the model needs at least {least}")]
+    TooShort {
+        /// What there is.
+        samples: usize,
+        /// Its rate, in Hz.
+        rate: u32,
+        /// What is needed.
+        least: usize,
+    },
+}
+
+impl Error {
+    /// What is wrong with `config.json` of `model`.
+    pub(crate) fn config(model: &Model, problem: impl Into<ConfigProblem>) -> Self {
+        Self::in_file(model, "config.json", problem)
+    }
+
+    /// What is wrong with `file` of `model`.
+    pub(crate) fn in_file(model: &Model, file: &'static str, problem: impl Into<ConfigProblem>) -> Self {
+        Self::Config {
+            model: model.to_string(),
+            file,
+            problem: problem.into(),
+        }
+    }
+
+    /// Why `model` could not be built.
+    pub(crate) fn building(model: &Model, error: BuildError) -> Self {
+        match error {
+            BuildError::Config(problem) => Self::config(model, problem),
+            BuildError::Params(error) => Self::Params(error),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Speech: sound files, features, speech to text, classes of sounds.
+//!
+//! **Invariant:** this crate knows nothing of text pipelines and vision.
+
+pub mod audio;
+mod classify;
+pub mod ctc;
+mod error;
+pub mod features;
+pub mod models;
+mod vocabulary;
+
+pub use audio::{Audio, AudioError};
+pub use classify::{AudioClassifier, Function, Label};
+pub use ctc::{CtcRecognizer, Piece};
+pub use error::Error;

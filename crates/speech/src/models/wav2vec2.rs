@@ -1,0 +1,352 @@
+//! wav2vec 2.0 (arXiv 2006.11477) and HuBERT (arXiv 2106.07447): samples to a state each 20 ms.
+
+use sensorium_blocks::{
+    Activation, Attention, Block, BuildError, ConfigProblem, Conv1d, Conv1dShape, Heads, Init, LayerNorm,
+    Linear, Mask, Mlp, Norm, Params, Pass, Projections, Wiring, divide, size,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use tch::{Kind, Tensor};
+
+/// Spelled as in the published `config.json`.
+#[derive(Debug, Clone, Deserialize)]
+struct Config {
+    hidden_size: i64,
+    num_hidden_layers: i64,
+    num_attention_heads: i64,
+    intermediate_size: i64,
+    #[serde(default = "gelu")]
+    hidden_act: String,
+    #[serde(default = "gelu")]
+    feat_extract_activation: String,
+    #[serde(default = "group")]
+    feat_extract_norm: String,
+    #[serde(default)]
+    conv_bias: bool,
+    conv_dim: Vec<i64>,
+    conv_kernel: Vec<i64>,
+    conv_stride: Vec<i64>,
+    num_conv_pos_embeddings: i64,
+    num_conv_pos_embedding_groups: i64,
+    #[serde(default)]
+    do_stable_layer_norm: bool,
+    #[serde(default = "yes")]
+    feat_proj_layer_norm: bool,
+    #[serde(default)]
+    conv_pos_batch_norm: bool,
+    #[serde(default = "eps")]
+    layer_norm_eps: f64,
+}
+
+fn gelu() -> String {
+    "gelu".to_string()
+}
+
+fn group() -> String {
+    "group".to_string()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn eps() -> f64 {
+    1e-5
+}
+
+/// The `model_type`s that [`Encoder`] builds.
+pub const MODEL_TYPES: &[&str] = &["hubert", "wav2vec2"];
+
+/// From samples to states.
+#[derive(Debug)]
+pub struct Encoder {
+    convs: Vec<ConvLayer>,
+    activation: Activation,
+    projection_norm: Option<Norm>,
+    projection: Linear,
+    position: Conv1d,
+    /// The place convolution gives one step too many.
+    even: bool,
+    norm: Norm,
+    /// The norm is behind the layers, not before them.
+    norm_last: bool,
+    layers: Vec<Block>,
+    /// Size and stride of each convolution.
+    windows: Vec<(i64, i64)>,
+    hidden: i64,
+}
+
+#[derive(Debug)]
+struct ConvLayer {
+    conv: Conv1d,
+    norm: ConvNorm,
+}
+
+#[derive(Debug)]
+enum ConvNorm {
+    None,
+    /// Each channel over all time.
+    Group {
+        weight: Tensor,
+        bias: Tensor,
+    },
+    /// All channels of a step.
+    Layer(LayerNorm),
+}
+
+impl ConvLayer {
+    /// `x` is `[batch, channels, time]`.
+    fn forward(&self, x: &Tensor, activation: Activation) -> Tensor {
+        let x = self.conv.forward(x);
+        let x = match &self.norm {
+            ConvNorm::None => x,
+            ConvNorm::Group { weight, bias } => {
+                x.group_norm(weight.size()[0], Some(weight), Some(bias), 1e-5, false)
+            }
+            ConvNorm::Layer(norm) => norm.forward(&x.transpose(1, 2)).transpose(1, 2),
+        };
+        activation.forward(&x)
+    }
+}
+
+/// What [`Encoder::forward`] gives.
+#[derive(Debug)]
+pub struct States {
+    /// `[batch, steps, hidden]`.
+    pub last: Tensor,
+    /// The input of each layer and the output of the last, if asked for.
+    pub all: Vec<Tensor>,
+    /// Zero at padding, `[batch, steps]`.
+    pub keep: Option<Tensor>,
+}
+
+const INIT: Init = Init::FanIn;
+
+impl Encoder {
+    /// Builds the network that `config` describes from `params`, whose names begin with the model's type.
+    ///
+    /// # Errors
+    /// If the configuration makes no sense or does not fit the parameters.
+    pub fn new(config: &Value, params: &Params) -> Result<Self, BuildError> {
+        let config = Config::deserialize(config)?;
+        let other = |problem: &str| BuildError::Config(ConfigProblem::Other(problem.to_string()));
+        let count = config.conv_dim.len();
+        if count == 0 || config.conv_kernel.len() != count || config.conv_stride.len() != count {
+            return Err(other(
+                "`conv_dim`, `conv_kernel` and `conv_stride` must have as many entries",
+            ));
+        }
+        if config.conv_pos_batch_norm {
+            return Err(other("`conv_pos_batch_norm` is not supported"));
+        }
+        let hidden = size("hidden_size", config.hidden_size, 1 << 16)?;
+        let windows: Vec<(i64, i64)> = std::iter::zip(&config.conv_kernel, &config.conv_stride)
+            .map(|(&kernel, &stride)| {
+                Ok((
+                    size("conv_kernel", kernel, 1 << 12)?,
+                    size("conv_stride", stride, 1 << 12)?,
+                ))
+            })
+            .collect::<Result<_, ConfigProblem>>()?;
+        let mut convs = Vec::new();
+        let mut inputs = 1;
+        for (i, &outputs) in config.conv_dim.iter().enumerate() {
+            let at = &(params / &format!("feature_extractor.conv_layers.{i}"));
+            let outputs = size("conv_dim", outputs, 1 << 16)?;
+            convs.push(conv_layer(&config, at, i, inputs, outputs, windows[i])?);
+            inputs = outputs;
+        }
+        let norm = |at: &Params, width| -> Result<Norm, BuildError> {
+            Ok(LayerNorm::new(at, width, config.layer_norm_eps)?.into())
+        };
+        let projection = &(params / "feature_projection");
+        let encoder = &(params / "encoder");
+        let place = size("num_conv_pos_embeddings", config.num_conv_pos_embeddings, 1 << 12)?;
+        let groups = config.num_conv_pos_embedding_groups;
+        divide(("hidden_size", hidden), ("num_conv_pos_embedding_groups", groups))?;
+        let shape = Conv1dShape {
+            inputs: hidden,
+            outputs: hidden,
+            size: place,
+            groups,
+        };
+        let position = Conv1d::weight_normed(&(encoder / "pos_conv_embed.conv"), shape, true, INIT)?;
+        let layers = size("num_hidden_layers", config.num_hidden_layers, 1 << 10)?;
+        Ok(Self {
+            convs,
+            activation: config.feat_extract_activation.parse()?,
+            projection_norm: match config.feat_proj_layer_norm {
+                true => Some(norm(&(projection / "layer_norm"), inputs)?),
+                false => None,
+            },
+            projection: Linear::new(&(projection / "projection"), inputs, hidden, INIT)?,
+            position: position.padded(place / 2),
+            even: place % 2 == 0,
+            norm: norm(&(encoder / "layer_norm"), hidden)?,
+            norm_last: config.do_stable_layer_norm,
+            layers: (0..layers)
+                .map(|i| layer(&config, &(encoder / &format!("layers.{i}")), hidden))
+                .collect::<Result<_, _>>()?,
+            windows,
+            hidden,
+        })
+    }
+
+    /// Features of a state.
+    pub fn hidden(&self) -> i64 {
+        self.hidden
+    }
+
+    /// Samples that the first state needs.
+    pub fn least_samples(&self) -> i64 {
+        let windows = self.windows.iter().rev();
+        windows.fold(1, |steps, (size, stride)| (steps - 1) * stride + size)
+    }
+
+    /// Samples from state to state.
+    pub fn stride(&self) -> i64 {
+        self.windows.iter().map(|(_, stride)| stride).product()
+    }
+
+    /// States of that many samples.
+    pub fn steps(&self, samples: i64) -> i64 {
+        let windows = self.windows.iter();
+        windows.fold(samples, |steps, (size, stride)| {
+            if steps < *size {
+                0
+            } else {
+                (steps - size) / stride + 1
+            }
+        })
+    }
+
+    /// The states of `samples` `[batch, samples]`; `mask` `[batch, samples]` is zero at padding.
+    pub fn forward(&self, samples: &Tensor, mask: Option<&Tensor>, all: bool) -> States {
+        let mut x = samples.unsqueeze(1);
+        for conv in &self.convs {
+            x = conv.forward(&x, self.activation);
+        }
+        let mut x = x.transpose(1, 2);
+        if let Some(norm) = &self.projection_norm {
+            x = norm.forward(&x);
+        }
+        let mut x = self.projection.forward(&x);
+        let steps = x.size()[1];
+        let keep = mask.map(|mask| self.keep(mask, steps));
+        if let Some(keep) = &keep {
+            x *= keep.unsqueeze(-1).to_kind(x.kind());
+        }
+        x += self.positions(&x);
+        if !self.norm_last {
+            x = self.norm.forward(&x);
+        }
+        let mask = Mask::full(steps, steps).with_keep(keep.as_ref());
+        let pass = Pass {
+            mask: Some(&mask),
+            ..Pass::default()
+        };
+        let mut states = Vec::new();
+        for layer in &self.layers {
+            if all {
+                states.push(x.shallow_clone());
+            }
+            x = layer.forward(&x, pass, None);
+        }
+        if self.norm_last {
+            x = self.norm.forward(&x);
+        }
+        if all {
+            states.push(x.shallow_clone());
+        }
+        States {
+            last: x,
+            all: states,
+            keep,
+        }
+    }
+
+    /// What tells the places, `[batch, steps, hidden]`.
+    fn positions(&self, x: &Tensor) -> Tensor {
+        let steps = x.size()[1];
+        let places = self.position.forward(&x.transpose(1, 2));
+        let places = match self.even {
+            true => places.narrow(2, 0, steps),
+            false => places,
+        };
+        self.activation.forward(&places).transpose(1, 2)
+    }
+
+    /// Which of `steps` states are heard: `[batch, steps]` from `[batch, samples]`.
+    fn keep(&self, mask: &Tensor, steps: i64) -> Tensor {
+        let samples: Vec<i64> =
+            Vec::try_from(mask.sum_dim_intlist(1i64, false, Kind::Int64)).unwrap_or_default();
+        let heard: Vec<i64> = samples.into_iter().map(|samples| self.steps(samples)).collect();
+        let heard = Tensor::from_slice(&heard).to_device(mask.device()).unsqueeze(1);
+        let step = Tensor::arange(steps, (Kind::Int64, mask.device())).unsqueeze(0);
+        step.lt_tensor(&heard).to_kind(Kind::Int64)
+    }
+}
+
+fn conv_layer(
+    config: &Config,
+    at: &Params,
+    number: usize,
+    inputs: i64,
+    outputs: i64,
+    (size, stride): (i64, i64),
+) -> Result<ConvLayer, BuildError> {
+    let shape = Conv1dShape {
+        inputs,
+        outputs,
+        size,
+        groups: 1,
+    };
+    let conv = Conv1d::new(&(at / "conv"), shape, config.conv_bias, INIT)?.strided(stride);
+    let place = &(at / "layer_norm");
+    let norm = match (config.feat_extract_norm.as_str(), number) {
+        ("layer", _) => ConvNorm::Layer(LayerNorm::new(place, outputs, 1e-5)?),
+        ("group", 0) => ConvNorm::Group {
+            weight: place.weight("weight", &[outputs], Init::Const(1.0))?,
+            bias: place.weight("bias", &[outputs], Init::Const(0.0))?,
+        },
+        ("group", _) => ConvNorm::None,
+        (other, _) => {
+            let problem = format!("`feat_extract_norm` is `{other}`, expected `group` or `layer`");
+            return Err(ConfigProblem::Other(problem).into());
+        }
+    };
+    Ok(ConvLayer { conv, norm })
+}
+
+fn layer(config: &Config, at: &Params, hidden: i64) -> Result<Block, BuildError> {
+    let dim = divide(
+        ("hidden_size", hidden),
+        ("num_attention_heads", config.num_attention_heads),
+    )?;
+    let heads = Heads::equal(config.num_attention_heads, dim);
+    let linear = |name: &str, inputs, outputs| Linear::new(&(at / name), inputs, outputs, INIT);
+    let projections = Projections::Separate {
+        q: linear("attention.q_proj", hidden, hidden)?,
+        k: linear("attention.k_proj", hidden, hidden)?,
+        v: linear("attention.v_proj", hidden, hidden)?,
+    };
+    let attention = Attention::new(heads, projections, linear("attention.out_proj", hidden, hidden)?);
+    let inner = size("intermediate_size", config.intermediate_size, 1 << 18)?;
+    let mlp = Mlp::plain(
+        linear("feed_forward.intermediate_dense", hidden, inner)?,
+        config.hidden_act.parse()?,
+        linear("feed_forward.output_dense", inner, hidden)?,
+    );
+    let norm = |name: &str| -> Result<Norm, BuildError> {
+        Ok(LayerNorm::new(&(at / name), hidden, config.layer_norm_eps)?.into())
+    };
+    let wiring = match config.do_stable_layer_norm {
+        true => Wiring::PreNorm,
+        false => Wiring::PostNorm,
+    };
+    Ok(Block::new(
+        wiring,
+        (attention, norm("layer_norm")?),
+        (mlp, norm("final_layer_norm")?),
+    ))
+}

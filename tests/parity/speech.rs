@@ -1,0 +1,191 @@
+//! Checks of sounds: files, features, recognisers that spell, classifiers.
+
+use anyhow::{Context, Result, bail};
+use sensorium_speech::ctc::Chunks;
+use sensorium_speech::features::{Extractor, Features};
+use sensorium_speech::{Audio, AudioClassifier, CtcRecognizer, Function, Piece};
+use serde_json::{Map, Value, json};
+use tch::{Device, Tensor};
+
+use crate::case::{Case, Check};
+use crate::value::{ids, of_tensor};
+
+/// The models of a case, opened when first needed.
+pub struct SpeechTools<'a> {
+    case: &'a Case,
+    recognizer: Option<CtcRecognizer>,
+    classifier: Option<AudioClassifier>,
+}
+
+impl<'a> SpeechTools<'a> {
+    pub fn new(case: &'a Case) -> Self {
+        Self {
+            case,
+            recognizer: None,
+            classifier: None,
+        }
+    }
+
+    /// Whether the case's model spells what it hears.
+    pub fn spells(&self) -> bool {
+        let config = self.case.model().config().unwrap_or_default();
+        let architecture = config.pointer("/architectures/0").and_then(Value::as_str);
+        architecture.is_some_and(|name| name.ends_with("ForCTC"))
+    }
+
+    /// Samples of a file.
+    pub fn decode_wav(&self, check: &Check) -> Result<Map<String, Value>> {
+        let audio = self.open(check.input.get("audio").context("no audio")?)?;
+        let shape = [audio.frames() as i64, audio.channels() as i64];
+        let samples = Tensor::from_slice(audio.samples()).view(shape);
+        Ok(Map::from_iter([
+            ("sampling_rate".to_string(), json!(audio.rate())),
+            ("channels".to_string(), json!(audio.channels())),
+            ("frames".to_string(), json!(audio.frames())),
+            ("samples".to_string(), of_tensor(&samples)),
+            ("mono".to_string(), of_tensor(&Tensor::from_slice(&audio.mono()))),
+        ]))
+    }
+
+    /// What a model is given.
+    pub fn preprocess(&self, check: &Check) -> Result<Map<String, Value>> {
+        let extractor = Extractor::open(&self.case.model())?;
+        let recordings = self.recordings(check, extractor.rate())?;
+        let whole = check.param("truncation") == Some(&json!(false));
+        let Features { values, mask } = match &extractor {
+            Extractor::Whisper(features) if whole => features.whole(&recordings),
+            extractor => extractor.features(&recordings),
+        };
+        let name = match extractor {
+            Extractor::Whisper(_) => "input_features",
+            _ => "input_values",
+        };
+        let mut result = Map::from_iter([(name.to_string(), of_tensor(&values))]);
+        if let Some(mask) = mask {
+            result.insert("attention_mask".to_string(), of_tensor(&mask));
+        }
+        Ok(result)
+    }
+
+    /// Logits and hidden states.
+    pub fn forward(&mut self, check: &Check) -> Result<Map<String, Value>> {
+        let all = check.param("output_hidden_states").is_some();
+        let mut states = Vec::new();
+        let logits = if self.spells() {
+            let model = self.recognizer()?;
+            let rate = model.rate();
+            let recordings = self.recordings(check, rate)?;
+            let (logits, found) = self.recognizer()?.logits(&recordings, all)?;
+            states = found.all;
+            logits
+        } else {
+            let rate = self.classifier()?.extractor().rate();
+            let recordings = self.recordings(check, rate)?;
+            self.classifier()?
+                .logits(&recordings, all.then_some(&mut states))?
+        };
+        let mut result = Map::from_iter([("logits".to_string(), of_tensor(&logits))]);
+        for (i, states) in states.iter().enumerate() {
+            result.insert(format!("hidden_states.{i}"), of_tensor(states));
+        }
+        Ok(result)
+    }
+
+    /// Texts of token ids.
+    pub fn decode(&mut self, check: &Check) -> Result<Map<String, Value>> {
+        let ids = ids(check.input.get("ids").context("no ids")?);
+        let ids: Vec<usize> = ids
+            .into_iter()
+            .filter_map(|id| usize::try_from(id).ok())
+            .collect();
+        let model = self.recognizer()?;
+        Ok(Map::from_iter([
+            ("text".to_string(), json!(model.spell(&ids).text())),
+            ("text_skip_special".to_string(), json!(model.plain_text(&ids))),
+            ("text_ungrouped".to_string(), json!(model.ungrouped_text(&ids))),
+        ]))
+    }
+
+    /// What the pipeline of the task gives.
+    pub fn pipeline(&mut self, check: &Check) -> Result<Map<String, Value>> {
+        let audio = self.open(check.input.get("audio").context("no audio")?)?;
+        let output = match check.pipeline.as_deref() {
+            Some("audio-classification") => {
+                let most = check.param("top_k").and_then(Value::as_u64).unwrap_or(5);
+                let function = match check.param("function_to_apply").and_then(Value::as_str) {
+                    Some("sigmoid") => Function::Sigmoid,
+                    Some("none") => Function::None,
+                    _ => Function::Softmax,
+                };
+                let labels = self
+                    .classifier()?
+                    .classify(&audio, Some(most as usize), function)?;
+                labels
+                    .into_iter()
+                    .map(|label| json!({ "score": label.score, "label": label.label }))
+                    .collect()
+            }
+            Some("automatic-speech-recognition") if self.spells() => {
+                let seconds = |value: &Value| value.as_f64().context("no number of seconds");
+                let chunks = match check.param("chunk_length_s").map(seconds).transpose()? {
+                    None => None,
+                    Some(length) => Some(match check.param("stride_length_s") {
+                        None => Chunks::of(length),
+                        Some(Value::Array(sides)) => Chunks {
+                            length,
+                            left: seconds(sides.first().context("no left stride")?)?,
+                            right: seconds(sides.get(1).context("no right stride")?)?,
+                        },
+                        Some(side) => Chunks {
+                            length,
+                            left: seconds(side)?,
+                            right: seconds(side)?,
+                        },
+                    }),
+                };
+                let spelling = self.recognizer()?.transcribe(&audio, chunks)?;
+                let chunk =
+                    |piece: &Piece| json!({ "text": piece.text, "timestamp": [piece.start, piece.end] });
+                let mut output = json!({ "text": spelling.text() });
+                match check.param("return_timestamps").and_then(Value::as_str) {
+                    Some("char") => output["chunks"] = spelling.letters.iter().map(chunk).collect(),
+                    Some("word") => output["chunks"] = spelling.words().iter().map(chunk).collect(),
+                    _ => {}
+                }
+                output
+            }
+            other => bail!("the pipeline `{}` cannot be run yet", other.unwrap_or_default()),
+        };
+        Ok(Map::from_iter([("output".to_string(), output)]))
+    }
+
+    fn open(&self, name: &Value) -> Result<Audio> {
+        let name = name.as_str().context("no path")?;
+        Audio::open(&self.case.folder.join(name)).with_context(|| name.to_string())
+    }
+
+    /// The recordings of a check, of one channel at `rate` Hz.
+    fn recordings(&self, check: &Check, rate: u32) -> Result<Vec<Vec<f32>>> {
+        let names = match (check.input.get("audios"), check.input.get("audio")) {
+            (Some(Value::Array(names)), _) => names.clone(),
+            (_, Some(name)) => vec![name.clone()],
+            _ => bail!("no audio"),
+        };
+        let one = |name: &Value| Ok(self.open(name)?.mono_at(rate)?);
+        names.iter().map(one).collect()
+    }
+
+    fn recognizer(&mut self) -> Result<&CtcRecognizer> {
+        if self.recognizer.is_none() {
+            self.recognizer = Some(CtcRecognizer::open(&self.case.model(), Device::Cpu, None)?);
+        }
+        self.recognizer.as_ref().context("just opened")
+    }
+
+    fn classifier(&mut self) -> Result<&AudioClassifier> {
+        if self.classifier.is_none() {
+            self.classifier = Some(AudioClassifier::open(&self.case.model(), Device::Cpu, None)?);
+        }
+        self.classifier.as_ref().context("just opened")
+    }
+}
