@@ -212,9 +212,15 @@ impl<'a> Tools<'a> {
         match check.kind.as_str() {
             "decode_wav" => self.speech.decode_wav(check),
             "preprocess_audio" => self.speech.preprocess(check),
+            "generate" if sound && self.speech.writes() => self.speech.generate(check),
             "forward" if sound => self.speech.forward(check),
             "pipeline" if sound => self.speech.pipeline(check),
             "decode" if self.speech.spells() => self.speech.decode(check),
+            "decode" if check.expect.contains_key("offsets") => {
+                let mut fields = self.text.decode(check)?;
+                fields.insert("offsets".to_string(), self.speech.offsets(check)?);
+                Ok(fields)
+            }
             "tokenize" => self.text.tokenize(check),
             "decode" => self.text.decode(check),
             "chat_template" => self.text.chat_template(check),

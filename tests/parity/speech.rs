@@ -1,9 +1,14 @@
 //! Checks of sounds: files, features, recognisers that spell, classifiers.
 
 use anyhow::{Context, Result, bail};
+use sensorium_generation::GenerationConfig;
 use sensorium_speech::ctc::Chunks;
 use sensorium_speech::features::{Extractor, Features};
-use sensorium_speech::{Audio, AudioClassifier, CtcRecognizer, Function, Piece};
+use sensorium_speech::whisper::{Segment, Task};
+use sensorium_speech::{
+    Audio, AudioClassifier, CtcRecognizer, Function, Piece, WhisperOptions, WhisperRecognizer,
+};
+use sensorium_tokenizer::DecodeOptions;
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
@@ -15,6 +20,7 @@ pub struct SpeechTools<'a> {
     case: &'a Case,
     recognizer: Option<CtcRecognizer>,
     classifier: Option<AudioClassifier>,
+    whisper: Option<WhisperRecognizer>,
 }
 
 impl<'a> SpeechTools<'a> {
@@ -23,6 +29,7 @@ impl<'a> SpeechTools<'a> {
             case,
             recognizer: None,
             classifier: None,
+            whisper: None,
         }
     }
 
@@ -31,6 +38,85 @@ impl<'a> SpeechTools<'a> {
         let config = self.case.model().config().unwrap_or_default();
         let architecture = config.pointer("/architectures/0").and_then(Value::as_str);
         architecture.is_some_and(|name| name.ends_with("ForCTC"))
+    }
+
+    /// Whether the case's model writes what it hears.
+    pub fn writes(&self) -> bool {
+        let config = self.case.model().config().unwrap_or_default();
+        config.get("model_type").and_then(Value::as_str) == Some("whisper")
+    }
+
+    /// What `generate()` gives for sounds.
+    pub fn generate(&mut self, check: &Check) -> Result<Map<String, Value>> {
+        let options = whisper_options(check.params.as_ref())?;
+        let model = self.whisper()?;
+        let rate = model.rate();
+        let recordings = self.recordings(check, rate)?;
+        let model = self.whisper()?;
+        let mut all: Vec<Vec<Segment>> = Vec::new();
+        for recording in recordings {
+            all.push(model.transcribe(&Audio::new(recording, 1, rate)?, &options)?);
+        }
+        let mut sequences: Vec<Vec<i64>> = all
+            .iter()
+            .map(|segments| segments.iter().flat_map(|segment| segment.ids.clone()).collect())
+            .collect();
+        let text = |options: DecodeOptions| -> Result<Value> {
+            let texts = sequences
+                .iter()
+                .map(|ids| model.tokenizer().decode(ids, &options));
+            Ok(json!(texts.collect::<Result<Vec<_>, _>>()?))
+        };
+        let mut result = Map::new();
+        result.insert("text".to_string(), text(DecodeOptions::default())?);
+        let with_special = DecodeOptions {
+            timestamps: false,
+            ..DecodeOptions::verbatim()
+        };
+        result.insert("text_with_special".to_string(), text(with_special)?);
+        let timed = sequences.iter().map(|ids| model.text_with_times(ids));
+        let timed: Vec<String> = timed.collect::<Result<_, _>>()?;
+        result.insert("text_with_timestamps".to_string(), json!(timed));
+        let longest = sequences.iter().map(Vec::len).max().unwrap_or(0);
+        for ids in &mut sequences {
+            ids.resize(longest, model.tokens().end);
+        }
+        result.insert("sequences".to_string(), json!(sequences));
+        if let [segments] = all.as_slice() {
+            let segment = |s: &Segment| json!({ "start": s.start, "end": s.end, "tokens": s.ids });
+            result.insert("segments".to_string(), segments.iter().map(segment).collect());
+        }
+        Ok(result)
+    }
+
+    fn forward_whisper(&mut self, check: &Check) -> Result<Map<String, Value>> {
+        let rate = self.whisper()?.rate();
+        let recordings = self.recordings(check, rate)?;
+        let ids = self.case.tensor(
+            check
+                .input
+                .get("decoder_input_ids")
+                .context("no decoder_input_ids")?,
+        )?;
+        let model = self.whisper()?;
+        let mels = model.features().windows(&recordings).values;
+        let encoded = tch::no_grad(|| model.model().encode(&mels));
+        let decoder = model.model().decoder();
+        let states = tch::no_grad(|| {
+            let memory = model.model().remember(&encoded);
+            decoder.forward(&ids, Default::default(), &memory, None, false, None)
+        });
+        Ok(Map::from_iter([
+            ("logits".to_string(), of_tensor(&decoder.logits(&states))),
+            ("encoder_last_hidden_state".to_string(), of_tensor(&encoded)),
+        ]))
+    }
+
+    fn whisper(&mut self) -> Result<&WhisperRecognizer> {
+        if self.whisper.is_none() {
+            self.whisper = Some(WhisperRecognizer::open(&self.case.model(), Device::Cpu, None)?);
+        }
+        self.whisper.as_ref().context("just opened")
     }
 
     /// Samples of a file.
@@ -69,6 +155,9 @@ impl<'a> SpeechTools<'a> {
 
     /// Logits and hidden states.
     pub fn forward(&mut self, check: &Check) -> Result<Map<String, Value>> {
+        if self.writes() {
+            return self.forward_whisper(check);
+        }
         let all = check.param("output_hidden_states").is_some();
         let mut states = Vec::new();
         let logits = if self.spells() {
@@ -89,6 +178,15 @@ impl<'a> SpeechTools<'a> {
             result.insert(format!("hidden_states.{i}"), of_tensor(states));
         }
         Ok(result)
+    }
+
+    /// What is said between the times of token ids.
+    pub fn offsets(&mut self, check: &Check) -> Result<Value> {
+        let ids = ids(check.input.get("ids").context("no ids")?);
+        let spans = self.whisper()?.spans(&ids)?.into_iter();
+        Ok(spans
+            .map(|(start, end, text)| json!({ "text": text, "timestamp": [start, end] }))
+            .collect())
     }
 
     /// Texts of token ids.
@@ -154,6 +252,21 @@ impl<'a> SpeechTools<'a> {
                 }
                 output
             }
+            Some("automatic-speech-recognition")
+                if self.writes()
+                    && check.param("return_timestamps").is_none()
+                    && check.param("chunk_length_s").is_none() =>
+            {
+                let params = check.param("generate_kwargs").and_then(Value::as_object);
+                // The reference's pipeline searches five beams unless told otherwise.
+                let mut options = whisper_options(params)?;
+                options.generation.num_beams = options.generation.num_beams.or(Some(5));
+                options.generation.max_new_tokens = options.generation.max_new_tokens.or(Some(256));
+                let model = self.whisper()?;
+                let segments = model.transcribe(&audio, &options)?;
+                let ids: Vec<i64> = segments.into_iter().flat_map(|segment| segment.ids).collect();
+                json!({ "text": model.text(&ids)? })
+            }
             other => bail!("the pipeline `{}` cannot be run yet", other.unwrap_or_default()),
         };
         Ok(Map::from_iter([("output".to_string(), output)]))
@@ -188,4 +301,27 @@ impl<'a> SpeechTools<'a> {
         }
         self.classifier.as_ref().context("just opened")
     }
+}
+
+/// `language`, `task`, `return_timestamps` and `prompt_ids`, and settings of the generation.
+fn whisper_options(params: Option<&Map<String, Value>>) -> Result<WhisperOptions> {
+    let mut params = params.cloned().unwrap_or_default();
+    let mut take = |name: &str| params.remove(name).unwrap_or(Value::Null);
+    let (language, task) = (take("language"), take("task"));
+    let (timestamps, prompt) = (take("return_timestamps"), take("prompt_ids"));
+    Ok(WhisperOptions {
+        language: language.as_str().map(str::to_string),
+        task: match task.as_str() {
+            Some("transcribe") => Some(Task::Transcribe),
+            Some("translate") => Some(Task::Translate),
+            Some(other) => bail!("no task `{other}`"),
+            None => None,
+        },
+        timestamps: timestamps == json!(true),
+        prompt: match prompt {
+            Value::Null => Vec::new(),
+            prompt => ids(&prompt),
+        },
+        generation: GenerationConfig::default().with_json(&params)?,
+    })
 }

@@ -15,6 +15,20 @@ pub enum Error {
     /// The weights do not fit the configuration.
     #[error(transparent)]
     Params(#[from] ParamsError),
+    /// The tokenizer cannot be read, or refuses tokens.
+    #[error(transparent)]
+    Tokenizer(#[from] sensorium_tokenizer::TokenizerError),
+    /// Nothing could be generated.
+    #[error(transparent)]
+    Generation(#[from] sensorium_generation::Error),
+    /// The model does not know a language.
+    #[error("the model does not know the language `{asked}`; it knows {known}")]
+    Language {
+        /// The language.
+        asked: String,
+        /// What would be right.
+        known: String,
+    },
     /// The sound cannot be used.
     #[error(transparent)]
     Audio(#[from] AudioError),

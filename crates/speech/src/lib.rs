@@ -9,8 +9,10 @@ mod error;
 pub mod features;
 pub mod models;
 mod vocabulary;
+pub mod whisper;
 
 pub use audio::{Audio, AudioError};
 pub use classify::{AudioClassifier, Function, Label};
 pub use ctc::{CtcRecognizer, Piece};
 pub use error::Error;
+pub use whisper::{WhisperOptions, WhisperRecognizer};

@@ -2,3 +2,4 @@
 
 pub mod ast;
 pub mod wav2vec2;
+pub mod whisper;

@@ -1,0 +1,283 @@
+//! Speech to text by Whisper (arXiv 2212.04356): recordings of any length, in windows of 30 seconds.
+//!
+//! Windows follow each other as in the reference (`WhisperGenerationMixin.generate` of transformers, release 5):
+//! where a window's last words have times, the next one begins there.
+
+mod segments;
+mod times;
+mod timestamps;
+mod tokens;
+
+use sensorium_blocks::{Params, in_f32};
+use sensorium_generation::{DecoderSession, GenerationConfig, Options, Prompt, generate};
+use sensorium_hub::Model;
+use sensorium_tokenizer::{DecodeOptions, Tokenizer};
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use crate::audio::Audio;
+use crate::error::Error;
+use crate::features::{Extractor, WhisperFeatures};
+use crate::models::whisper::Whisper;
+
+pub use segments::Segment;
+pub use tokens::{Task, Tokens};
+
+use times::Part;
+use timestamps::Timestamps;
+
+/// Seconds of a step between timestamps.
+pub const STEP: f64 = 0.02;
+
+/// Whisper with what it needs besides the network.
+#[derive(Debug)]
+pub struct WhisperRecognizer {
+    model: Whisper,
+    features: WhisperFeatures,
+    tokenizer: Tokenizer,
+    tokens: Tokens,
+    published: GenerationConfig,
+    device: Device,
+}
+
+/// How a recording is heard.
+#[derive(Debug, Clone, Default)]
+pub struct WhisperOptions {
+    /// The language that is spoken, as a code (`en`); found by the model if none is named.
+    pub language: Option<String>,
+    /// To write what is said, or its translation into English.
+    pub task: Option<Task>,
+    /// The model also tells when things are said. It must where the recording is longer than a window.
+    pub timestamps: bool,
+    /// Tokens before the first ones: what was said before, or words to expect.
+    pub prompt: Vec<i64>,
+    /// How tokens are chosen; what is left out comes from the model's own settings.
+    pub generation: GenerationConfig,
+}
+
+impl WhisperRecognizer {
+    /// Opens a checkpoint; floating-point weights are converted to `kind` if one is named.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged, the configuration makes no sense, or tensors are missing, misshapen or left
+    /// over.
+    pub fn open(model: &Model, device: Device, kind: Option<Kind>) -> Result<Self, Error> {
+        let config = model.config()?;
+        let found = config
+            .get("model_type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if found != "whisper" {
+            return Err(Error::ModelType {
+                model: model.to_string(),
+                found: found.to_string(),
+                task: "speech recognition with a decoder",
+                known: "whisper".to_string(),
+            });
+        }
+        let mut params = Params::stored(model.weights()?).on(device);
+        if let Some(kind) = kind {
+            params = params.of_kind(kind);
+        }
+        let network = Whisper::new(&config, &params).map_err(|error| Error::building(model, error))?;
+        params.check_all_used_but(|name| name.ends_with("proj_out.weight"))?;
+        let Extractor::Whisper(features) = Extractor::open(model)? else {
+            let problem = "it describes no features of Whisper".to_string();
+            return Err(Error::in_file(
+                model,
+                "preprocessor_config.json",
+                sensorium_blocks::ConfigProblem::Other(problem),
+            ));
+        };
+        let tokenizer = Tokenizer::open(model)?;
+        let settings: Value = match model.read("generation_config.json")? {
+            Some(_) => model.json_as("generation_config.json")?,
+            None => config.clone(),
+        };
+        let published = serde_json::from_value(settings.clone())
+            .map_err(|error| Error::in_file(model, "generation_config.json", error))?;
+        Ok(Self {
+            tokens: Tokens::new(model, &settings, &tokenizer)?,
+            model: network,
+            features,
+            tokenizer,
+            published,
+            device,
+        })
+    }
+
+    /// The rate that samples must have, in Hz.
+    pub fn rate(&self) -> u32 {
+        self.features.sampling_rate
+    }
+
+    /// The network.
+    pub fn model(&self) -> &Whisper {
+        &self.model
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The tokens that mean something special.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
+    }
+
+    /// What turns samples into spectrograms.
+    pub fn features(&self) -> &WhisperFeatures {
+        &self.features
+    }
+
+    /// What is said in `audio`, segment by segment.
+    ///
+    /// # Errors
+    /// If the language is not known, or a setting makes no sense.
+    pub fn transcribe(&self, audio: &Audio, options: &WhisperOptions) -> Result<Vec<Segment>, Error> {
+        let samples = audio.mono_at(self.rate())?;
+        let long = samples.len() > self.features.window();
+        let mels = if long {
+            self.features.spectrogram(&samples)
+        } else {
+            self.features.windows(&[samples]).values.squeeze_dim(0)
+        };
+        let options = WhisperOptions {
+            timestamps: options.timestamps || long,
+            ..options.clone()
+        };
+        self.hear(&mels, &options)
+    }
+
+    /// What is said in a spectrogram `[mels, frames]` of any length.
+    ///
+    /// # Errors
+    /// As [`transcribe`](Self::transcribe).
+    pub fn hear(&self, mels: &Tensor, options: &WhisperOptions) -> Result<Vec<Segment>, Error> {
+        let window = self.model.frames();
+        let total = mels.size()[1];
+        let mut start = options.prompt.clone();
+        start.extend(self.start(mels, options)?);
+        let mut segments = Vec::new();
+        let mut seek = 0;
+        while seek < total {
+            let frames = (total - seek).min(window);
+            let part = mels.narrow(1, seek, frames);
+            let part = part.constant_pad_nd([0, window - frames]);
+            let ids = self.write(&self.encode(&part), &start, options)?;
+            let offset = seek as f64 * STEP / 2.0;
+            let found = segments::split(ids, self.tokens.first_time, frames, offset);
+            seek += found.frames.clamp(1, frames);
+            segments.extend(found.segments);
+        }
+        Ok(segments)
+    }
+
+    /// The text of tokens, without special ones and times.
+    ///
+    /// # Errors
+    /// If the tokenizer refuses them.
+    pub fn text(&self, ids: &[i64]) -> Result<String, Error> {
+        Ok(self.tokenizer.decode(ids, &DecodeOptions::default())?)
+    }
+
+    /// The text of tokens of one or more windows, with times since the recording's beginning, as `<|1.42|>`.
+    ///
+    /// # Errors
+    /// If the tokenizer refuses them.
+    pub fn text_with_times(&self, ids: &[i64]) -> Result<String, Error> {
+        let mut text = String::new();
+        for part in times::parts(ids, self.tokens.first_time) {
+            match part {
+                Part::Time(seconds) => text += &format!("<|{seconds:.2}|>"),
+                Part::Words(ids) => text += &self.tokenizer.decode(&ids, &DecodeOptions::verbatim())?,
+            }
+        }
+        Ok(text)
+    }
+
+    /// What is said between each two times of tokens of one or more windows: begin and end in seconds, and the text.
+    ///
+    /// # Errors
+    /// If the tokenizer refuses them.
+    pub fn spans(&self, ids: &[i64]) -> Result<Vec<(f64, f64, String)>, Error> {
+        let spans = times::spans(ids, self.tokens.first_time).into_iter();
+        spans
+            .map(|(start, end, ids)| Ok((start, end, self.text(&ids)?)))
+            .collect()
+    }
+
+    fn encode(&self, mels: &Tensor) -> Tensor {
+        tch::no_grad(|| self.model.encode(&mels.unsqueeze(0).to_device(self.device)))
+    }
+
+    /// The tokens that say what is wanted.
+    fn start(&self, mels: &Tensor, options: &WhisperOptions) -> Result<Vec<i64>, Error> {
+        let mut ids = vec![self.tokens.start];
+        match &options.language {
+            Some(language) => ids.push(self.tokens.language(language)?),
+            None if !self.tokens.languages.is_empty() => ids.push(self.detect(mels)),
+            None => {}
+        }
+        // Without language and task the reference names no task.
+        let task = options
+            .task
+            .or(options.language.as_ref().map(|_| Task::Transcribe));
+        ids.extend(task.and_then(|task| self.tokens.task(task)));
+        if !options.timestamps {
+            ids.push(self.tokens.no_timestamps);
+        }
+        Ok(ids)
+    }
+
+    /// The token of the language that is spoken in the first window.
+    fn detect(&self, mels: &Tensor) -> i64 {
+        let window = self.model.frames();
+        let frames = mels.size()[1].min(window);
+        let part = mels.narrow(1, 0, frames).constant_pad_nd([0, window - frames]);
+        let logits = tch::no_grad(|| {
+            let memory = self.model.remember(&self.encode(&part));
+            let start = Tensor::from_slice(&[self.tokens.start])
+                .view([1, 1])
+                .to_device(self.device);
+            let decoder = self.model.decoder();
+            let states = decoder.forward(&start, Default::default(), &memory, None, false, None);
+            in_f32(&decoder.logits(&states)).view([-1])
+        });
+        let score = |id: i64| logits.double_value(&[id]);
+        let ids = self.tokens.languages.iter().map(|(_, id)| *id);
+        ids.max_by(|&a, &b| score(a).total_cmp(&score(b)))
+            .unwrap_or(self.tokens.start)
+    }
+
+    /// Tokens for one window, without what came before and without the end.
+    fn write(&self, states: &Tensor, start: &[i64], options: &WhisperOptions) -> Result<Vec<i64>, Error> {
+        let mut config = options.generation.clone().merge(&self.published);
+        let most = usize::try_from(self.model.max_tokens()).unwrap_or(usize::MAX);
+        if config.max_new_tokens.is_none() {
+            let first = start.len().min((most / 2).saturating_sub(1));
+            let length = config.max_length.unwrap_or(most).saturating_add(first);
+            config.max_length = Some(length.min(most));
+        }
+        let memory = tch::no_grad(|| self.model.remember(states));
+        let mut session = DecoderSession::new(self.model.decoder(), memory, 0, self.device);
+        let mut generation = Options::default();
+        if options.timestamps {
+            let begin = start.len();
+            generation
+                .processors
+                .push(Box::new(Timestamps::new(&self.tokens, begin)));
+        }
+        let prompt = Prompt::single(start)?;
+        let written = generate(&mut session, &prompt, &config, generation)?;
+        let mut ids = written
+            .into_iter()
+            .next()
+            .map_or(Vec::new(), |written| written.ids);
+        while ids.last() == Some(&self.tokens.end) {
+            ids.pop();
+        }
+        Ok(ids)
+    }
+}
