@@ -86,6 +86,8 @@ pub enum Command {
     Translate(Box<commands::translate::Args>),
     /// Say what is in texts in fewer words
     Summarize(Box<commands::summarize::Args>),
+    /// Write down what is said in recordings
+    Transcribe(commands::transcribe::Args),
     /// Train a model
     #[command(subcommand)]
     Train(commands::train::Command),

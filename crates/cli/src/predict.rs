@@ -13,7 +13,7 @@ use std::slice;
 
 use anyhow::{Result, bail};
 use sensorium::hub::Hub;
-use sensorium::{Content, Input, OutputKind, Registry};
+use sensorium::{Content, Input, OutputKind, Registry, SpeechOptions};
 
 use self::pipelines::Pipelines;
 use self::printer::Printer;
@@ -42,6 +42,8 @@ pub struct Request<'a> {
     pub top_k: Option<usize>,
     /// The most tokens that a text is continued by.
     pub max_new_tokens: Option<usize>,
+    /// How recordings are written down.
+    pub speech: SpeechOptions,
     /// Say how the route was chosen and do nothing else.
     pub explain: bool,
 }

@@ -26,6 +26,8 @@ mod registry;
 mod route;
 #[cfg(feature = "text")]
 mod seq2seq_tasks;
+#[cfg(feature = "speech")]
+mod speech_tasks;
 mod task;
 mod tasks;
 #[cfg(feature = "text")]
@@ -45,17 +47,21 @@ pub use registry::{Registry, RegistryError};
 pub use route::{ModelHint, Route, RouteError, RouteRequest};
 #[cfg(feature = "text")]
 pub use seq2seq_tasks::translation_model;
+#[cfg(feature = "speech")]
+pub use speech_tasks::SpeechOptions;
 pub use task::{BoxError, Build, BuildOptions, BuildRequest, Task};
 pub use tasks::TASKS;
 #[cfg(feature = "text")]
 pub use text_tasks::{TextGeneration, text_generator};
 
 pub use sensorium_blocks as blocks;
-#[cfg(feature = "text")]
+#[cfg(any(feature = "speech", feature = "text"))]
 pub use sensorium_generation as generation;
 pub use sensorium_hub as hub;
 #[cfg(feature = "text")]
 pub use sensorium_metrics as metrics;
+#[cfg(feature = "speech")]
+pub use sensorium_speech as speech;
 #[cfg(feature = "text")]
 pub use sensorium_text as text;
 #[cfg(feature = "train")]

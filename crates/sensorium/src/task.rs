@@ -65,8 +65,11 @@ pub struct BuildOptions {
     /// The seed of everything random.
     pub seed: Option<u64>,
     /// How tasks that write text choose their tokens; what it leaves out comes from the model's own settings.
-    #[cfg(feature = "text")]
+    #[cfg(any(feature = "speech", feature = "text"))]
     pub generation: crate::generation::GenerationConfig,
+    /// How recordings are written down.
+    #[cfg(feature = "speech")]
+    pub speech: crate::SpeechOptions,
 }
 
 impl<'a> BuildRequest<'a> {

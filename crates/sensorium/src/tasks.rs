@@ -194,6 +194,7 @@ pub const TASKS: &[Task] = &[
         output: OutputKind::Transcription,
         architectures: &["WhisperForConditionalGeneration", "ForCTC", "ForSpeechSeq2Seq"],
         model_types: &["whisper", "wav2vec2", "hubert"],
+        build: SPEECH_RECOGNITION,
         ..Task::EMPTY
     },
     Task {
@@ -203,6 +204,7 @@ pub const TASKS: &[Task] = &[
         output: OutputKind::Classification,
         architectures: &["ForAudioClassification", "Wav2Vec2ForSequenceClassification"],
         model_types: &["audio-spectrogram-transformer"],
+        build: AUDIO_CLASSIFICATION,
         ..Task::EMPTY
     },
     Task {
@@ -236,6 +238,22 @@ mod text {
     pub const SUMMARIZATION: Option<Build> = None;
 }
 use text::{SUMMARIZATION, TEXT_GENERATION, TEXT_TO_TEXT, TRANSLATION};
+
+#[cfg(feature = "speech")]
+mod speech {
+    use crate::{Build, speech_tasks};
+
+    pub const SPEECH_RECOGNITION: Option<Build> = Some(speech_tasks::speech_recognition);
+    pub const AUDIO_CLASSIFICATION: Option<Build> = Some(speech_tasks::audio_classification);
+}
+#[cfg(not(feature = "speech"))]
+mod speech {
+    use crate::Build;
+
+    pub const SPEECH_RECOGNITION: Option<Build> = None;
+    pub const AUDIO_CLASSIFICATION: Option<Build> = None;
+}
+use speech::{AUDIO_CLASSIFICATION, SPEECH_RECOGNITION};
 
 #[cfg(feature = "vision")]
 const IMAGE_CLASSIFICATION: Option<Build> = Some(crate::vision_tasks::image_classification);

@@ -12,6 +12,7 @@ pub mod run;
 pub mod summarize;
 pub mod tasks;
 pub mod train;
+pub mod transcribe;
 pub mod translate;
 pub mod version;
 
@@ -32,6 +33,7 @@ pub fn run(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Generate(args) => generate::run(&args, context),
         Command::Translate(args) => translate::run(&args, context),
         Command::Summarize(args) => summarize::run(&args, context),
+        Command::Transcribe(args) => transcribe::run(&args, context),
         Command::Train(command) => train::run(&command, context),
         Command::Eval(command) => eval::run(&command, context),
         Command::Models(command) => models::run(&command, context),

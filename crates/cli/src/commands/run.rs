@@ -46,6 +46,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         top_k: usize::try_from(args.top_k).ok(),
         max_new_tokens: args.max_new_tokens.and_then(|n| usize::try_from(n).ok()),
         explain: args.explain,
+        ..Request::default()
     };
     predict::run(&request, context)
 }

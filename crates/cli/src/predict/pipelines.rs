@@ -128,6 +128,7 @@ impl<'a> Pipelines<'a> {
         }
         let mut options = self.context.build_options(self.request.top_k);
         options.generation.max_new_tokens = self.request.max_new_tokens;
+        options.speech = self.request.speech.clone();
         let pipeline = self.registry.build(route, self.hub, &options)?;
         self.built.push(Built {
             task: route.task,
