@@ -16,6 +16,10 @@ const SHOWN: &[(&str, &[&str])] = &[
         "write a scene",
         &["generate", "ROMEO:", "--max-new-tokens", "300", "--seed", "1"],
     ),
+    (
+        "translate into German",
+        &["translate", "A black dog runs through the snow.", "--to", "de"],
+    ),
 ];
 
 /// Sets everything up, builds the program and runs it.

@@ -65,6 +65,18 @@ pub static MODELS: &[ShippedModel] = &[
             "README.md",
         ]
     ),
+    shipped_model!(
+        "multi30k-en-de",
+        "translation",
+        [
+            "config.json",
+            "generation_config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "README.md",
+        ]
+    ),
 ];
 
 /// The shipped model called `name`.

@@ -47,6 +47,7 @@ pub const TASKS: &[Task] = &[
         summary: "Put a text into another language",
         inputs: &[Text],
         output: OutputKind::Translation,
+        default_model: Some("multi30k-en-de"),
         architectures: &[
             "MarianMTModel",
             "M2M100ForConditionalGeneration",
@@ -54,7 +55,6 @@ pub const TASKS: &[Task] = &[
         ],
         model_types: &["m2m_100", "marian", "mbart"],
         build: TRANSLATION,
-        ..Task::EMPTY
     },
     Task {
         name: "summarization",
