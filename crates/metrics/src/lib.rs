@@ -1,6 +1,6 @@
 //! Metrics of written text, equal to the reference tools to the last digit: BLEU, chrF and TER as sacreBLEU
-//! (Post 2018, arXiv 1804.08771) computes them, ROUGE as Google's `rouge-score` does, and how far chance
-//! explains a difference.
+//! (Post 2018, arXiv 1804.08771) computes them, ROUGE as Google's `rouge-score` does, error rates of words and
+//! characters as jiwer does, and how far chance explains a difference.
 //!
 //! Each metric first counts, segment by segment ([`Metric::count`]), then makes a score of the sum of the
 //! counts ([`Metric::score`]): so a thousand resampled corpora cost little.
@@ -13,6 +13,7 @@ mod rouge;
 mod significance;
 mod ter;
 mod tokenize;
+pub mod wer;
 mod words;
 
 pub use bleu::{Bleu, BleuScore, Smoothing};

@@ -1,16 +1,16 @@
 //! Classes of sounds.
 
-use sensorium_blocks::{ConfigProblem, Init, Linear, Params, in_f32};
+use sensorium_blocks::{ConfigProblem, Params};
 use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use crate::audio::Audio;
-use crate::ctc::{harmless, model_type};
+use crate::ctc::{check_model_type, harmless};
 use crate::error::Error;
 use crate::features::Extractor;
-use crate::models::ast::{self, Ast};
-use crate::models::wav2vec2::Encoder;
+use crate::models::ast;
+use crate::models::classifier::SoundNetwork;
 
 /// One answer of a classifier.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,26 +33,11 @@ pub enum Function {
     None,
 }
 
-/// Says what a sound is: AST, wav2vec2, HuBERT.
+/// Says what a sound is: AST, wav2vec2, HuBERT, wav2vec2-BERT.
 #[derive(Debug)]
 pub struct AudioClassifier {
-    network: Network,
-    extractor: Extractor,
+    network: SoundNetwork,
     labels: Vec<String>,
-    device: Device,
-    kind: Kind,
-}
-
-#[derive(Debug)]
-enum Network {
-    Ast(Ast),
-    Pooled {
-        encoder: Encoder,
-        /// Shares of the layers' states, if the mean of all is taken.
-        shares: Option<Tensor>,
-        projector: Linear,
-        head: Linear,
-    },
 }
 
 impl AudioClassifier {
@@ -64,49 +49,18 @@ impl AudioClassifier {
     pub fn open(model: &Model, device: Device, kind: Option<Kind>) -> Result<Self, Error> {
         let config = model.config()?;
         let labels = labels(model, &config)?;
+        if config.get("model_type").and_then(Value::as_str) != Some(ast::MODEL_TYPE) {
+            check_model_type(model, &config, "audio classification")?;
+        }
         let mut params = Params::stored(model.weights()?).on(device);
         if let Some(kind) = kind {
             params = params.of_kind(kind);
         }
-        let count = labels.len() as i64;
-        let build = |error| Error::building(model, error);
-        let (network, kind) = if config.get("model_type").and_then(Value::as_str) == Some(ast::MODEL_TYPE) {
-            let network = Ast::new(&config, count, &params).map_err(build)?;
-            let kind = network.kind();
-            (Network::Ast(network), kind)
-        } else {
-            let family = model_type(model, &config, "audio classification")?;
-            let encoder = Encoder::new(&config, &(&params / family)).map_err(build)?;
-            let inner = config
-                .get("classifier_proj_size")
-                .and_then(Value::as_i64)
-                .unwrap_or(256);
-            let layers = config
-                .get("num_hidden_layers")
-                .and_then(Value::as_i64)
-                .unwrap_or(0);
-            let shares = match config.get("use_weighted_layer_sum") == Some(&Value::Bool(true)) {
-                true => Some(params.weight("layer_weights", &[layers + 1], Init::Const(1.0))?),
-                false => None,
-            };
-            let projector = Linear::new(&(&params / "projector"), encoder.hidden(), inner, Init::Xavier)?;
-            let kind = projector.kind();
-            let network = Network::Pooled {
-                projector,
-                head: Linear::new(&(&params / "classifier"), inner, count, Init::Xavier)?,
-                shares,
-                encoder,
-            };
-            (network, kind)
-        };
+        let extractor = Extractor::open(model)?;
+        let network = SoundNetwork::new(&config, labels.len() as i64, &params, extractor, device)
+            .map_err(|error| Error::building(model, error))?;
         params.check_all_used_but(harmless)?;
-        Ok(Self {
-            network,
-            extractor: Extractor::open(model)?,
-            labels,
-            device,
-            kind,
-        })
+        Ok(Self { network, labels })
     }
 
     /// The classes.
@@ -116,7 +70,7 @@ impl AudioClassifier {
 
     /// What turns samples into the network's input.
     pub fn extractor(&self) -> &Extractor {
-        &self.extractor
+        self.network.extractor()
     }
 
     /// Scores of the classes, `[batch, labels]` in `f32`, for recordings of one channel at the extractor's rate. Each
@@ -125,52 +79,16 @@ impl AudioClassifier {
     /// # Errors
     /// If a recording is too short.
     pub fn logits(&self, recordings: &[Vec<f32>], all: Option<&mut Vec<Tensor>>) -> Result<Tensor, Error> {
-        if let Network::Pooled { encoder, .. } = &self.network {
-            let least = encoder.least_samples() as usize;
-            if let Some(short) = recordings.iter().find(|recording| recording.len() < least) {
-                return Err(Error::TooShort {
-                    samples: short.len(),
-                    rate: self.extractor.rate(),
-                    least,
-                });
-            }
+        let least = self.network.least_samples();
+        if let Some(short) = recordings.iter().find(|recording| recording.len() < least) {
+            return Err(Error::TooShort {
+                samples: short.len(),
+                rate: self.extractor().rate(),
+                least,
+            });
         }
-        let features = self.extractor.features(recordings);
-        let device = self.device;
-        let values = features.values.to_device(device).to_kind(self.kind);
-        let mask = features.mask.map(|mask| mask.to_device(device));
-        let logits = tch::no_grad(|| match &self.network {
-            Network::Ast(network) => network.forward(&values, all),
-            Network::Pooled {
-                encoder,
-                shares,
-                projector,
-                head,
-            } => {
-                let states = encoder.forward(&values, mask.as_ref(), all.is_some() || shares.is_some());
-                let x = match shares {
-                    Some(shares) => {
-                        let shares = shares.softmax(-1, self.kind).view([-1, 1, 1, 1]);
-                        (Tensor::stack(&states.all, 0) * shares).sum_dim_intlist(0i64, false, None)
-                    }
-                    None => states.last.shallow_clone(),
-                };
-                let x = projector.forward(&x);
-                let pooled = match &states.keep {
-                    Some(keep) => {
-                        let keep = keep.unsqueeze(-1).to_kind(x.kind());
-                        let sum = (x * &keep).sum_dim_intlist(1i64, false, None);
-                        sum / keep.sum_dim_intlist(1i64, false, None)
-                    }
-                    None => x.mean_dim(1i64, false, None),
-                };
-                if let Some(all) = all {
-                    all.extend(states.all);
-                }
-                head.forward(&pooled)
-            }
-        });
-        Ok(in_f32(&logits))
+        let features = self.extractor().features(recordings);
+        Ok(tch::no_grad(|| self.network.forward(&features, all, false)))
     }
 
     /// The classes of `audio`, best first; only the best `most` if a number is given.
@@ -183,7 +101,7 @@ impl AudioClassifier {
         most: Option<usize>,
         function: Function,
     ) -> Result<Vec<Label>, Error> {
-        let samples = audio.mono_at(self.extractor.rate())?;
+        let samples = audio.mono_at(self.extractor().rate())?;
         let logits = self.logits(&[samples], None)?.squeeze_dim(0);
         let scores = match function {
             Function::Softmax => logits.softmax(-1, Kind::Float),

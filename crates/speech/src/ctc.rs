@@ -1,6 +1,6 @@
 //! Speech to text by connectionist temporal classification (Graves et al., 2006): a letter, or none, each 20 ms.
 
-use sensorium_blocks::{Init, Linear, Params, in_f32};
+use sensorium_blocks::Params;
 use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -8,17 +8,15 @@ use tch::{Device, Kind, Tensor};
 use crate::audio::Audio;
 use crate::error::Error;
 use crate::features::Extractor;
-use crate::models::wav2vec2::{Encoder, MODEL_TYPES, States};
+use crate::models::ctc::CtcNetwork;
+use crate::models::{MODEL_TYPES, States};
 use crate::vocabulary::Vocabulary;
 
-/// A recogniser that spells: wav2vec2, HuBERT.
+/// A recogniser that spells: wav2vec2, HuBERT, wav2vec2-BERT.
 #[derive(Debug)]
 pub struct CtcRecognizer {
-    encoder: Encoder,
-    head: Linear,
-    extractor: Extractor,
+    network: CtcNetwork,
     vocabulary: Vocabulary,
-    device: Device,
 }
 
 /// A letter or a word of a transcript, with its place in the recording.
@@ -102,34 +100,28 @@ impl CtcRecognizer {
     /// missing, misshapen or left over.
     pub fn open(model: &Model, device: Device, kind: Option<Kind>) -> Result<Self, Error> {
         let config = model.config()?;
-        let model_type = model_type(model, &config, "speech recognition")?;
+        check_model_type(model, &config, "speech recognition")?;
         let mut params = Params::stored(model.weights()?).on(device);
         if let Some(kind) = kind {
             params = params.of_kind(kind);
         }
-        let build = |error| Error::building(model, error);
-        let encoder = Encoder::new(&config, &(&params / model_type)).map_err(build)?;
-        let vocabulary = Vocabulary::open(model)?;
-        let outputs = config.get("vocab_size").and_then(Value::as_i64).unwrap_or(32);
-        let head = Linear::new(&(&params / "lm_head"), encoder.hidden(), outputs, Init::Xavier)?;
+        let network = CtcNetwork::new(&config, &params, Extractor::open(model)?, device)
+            .map_err(|error| Error::building(model, error))?;
         params.check_all_used_but(harmless)?;
         Ok(Self {
-            encoder,
-            head,
-            extractor: Extractor::open(model)?,
-            vocabulary,
-            device,
+            network,
+            vocabulary: Vocabulary::open(model)?,
         })
     }
 
     /// The rate that samples must have, in Hz.
     pub fn rate(&self) -> u32 {
-        self.extractor.rate()
+        self.extractor().rate()
     }
 
     /// What turns samples into the model's input.
     pub fn extractor(&self) -> &Extractor {
-        &self.extractor
+        self.network.encoder().extractor()
     }
 
     /// Scores of the tokens of each state, `[batch, steps, vocabulary]` in `f32`, for recordings of one channel at
@@ -138,7 +130,7 @@ impl CtcRecognizer {
     /// # Errors
     /// If a recording is shorter than a state.
     pub fn logits(&self, recordings: &[Vec<f32>], all: bool) -> Result<(Tensor, States), Error> {
-        let least = usize::try_from(self.encoder.least_samples()).unwrap_or(usize::MAX);
+        let least = self.network.encoder().least_samples();
         if let Some(short) = recordings.iter().find(|recording| recording.len() < least) {
             return Err(Error::TooShort {
                 samples: short.len(),
@@ -146,14 +138,8 @@ impl CtcRecognizer {
                 least,
             });
         }
-        let features = self.extractor.features(recordings);
-        let device = self.device;
-        let values = features.values.to_device(device).to_kind(self.head.kind());
-        let mask = features.mask.map(|mask| mask.to_device(device));
-        Ok(tch::no_grad(|| {
-            let states = self.encoder.forward(&values, mask.as_ref(), all);
-            (in_f32(&self.head.forward(&states.last)), states)
-        }))
+        let features = self.extractor().features(recordings);
+        Ok(tch::no_grad(|| self.network.forward(&features, all, false)))
     }
 
     /// What is said in `audio`, heard in one go or in `chunks`.
@@ -180,7 +166,7 @@ impl CtcRecognizer {
 
     /// Cut as the reference's pipeline cuts.
     fn in_chunks(&self, samples: &[f32], chunks: Chunks) -> Result<Vec<usize>, Error> {
-        let stride = self.encoder.stride() as f64;
+        let stride = self.network.encoder().stride() as f64;
         let aligned =
             |seconds: f64| ((seconds * f64::from(self.rate()) / stride).round_ties_even() * stride) as usize;
         let (length, left, right) = (
@@ -196,7 +182,7 @@ impl CtcRecognizer {
             let count = end - begin;
             let left = if first { 0 } else { left };
             let right = if last { 0 } else { right };
-            if count > left && count as i64 >= self.encoder.least_samples() {
+            if count > left && count >= self.network.encoder().least_samples() {
                 let part = self.heard(samples[begin..end].to_vec())?;
                 let steps = (count as f64 / stride).round_ties_even();
                 let share =
@@ -213,7 +199,7 @@ impl CtcRecognizer {
 
     /// What the tokens `ids` of neighbouring states spell.
     pub fn spell(&self, ids: &[usize]) -> Spelling {
-        let seconds = self.encoder.stride() as f64 / f64::from(self.rate());
+        let seconds = self.network.encoder().stride() as f64 / f64::from(self.rate());
         let mut letters = Vec::new();
         let mut at = 0;
         for run in ids.chunk_by(|a, b| a == b) {
@@ -246,14 +232,16 @@ impl CtcRecognizer {
     }
 }
 
-/// The family that `config` names, if [`Encoder`] has it.
-pub(crate) fn model_type(model: &Model, config: &Value, task: &'static str) -> Result<&'static str, Error> {
+/// Says so if `config` names a family that [`SpeechEncoder`](crate::models::SpeechEncoder) does not build.
+pub(crate) fn check_model_type(model: &Model, config: &Value, task: &'static str) -> Result<(), Error> {
     let found = config
         .get("model_type")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    let known = MODEL_TYPES.iter().find(|known| **known == found);
-    known.copied().ok_or_else(|| Error::ModelType {
+    if MODEL_TYPES.contains(&found) {
+        return Ok(());
+    }
+    Err(Error::ModelType {
         model: model.to_string(),
         found: found.to_string(),
         task,

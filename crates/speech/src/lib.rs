@@ -8,7 +8,7 @@ pub mod ctc;
 mod error;
 pub mod features;
 pub mod models;
-mod vocabulary;
+pub mod vocabulary;
 pub mod whisper;
 
 pub use audio::{Audio, AudioError};

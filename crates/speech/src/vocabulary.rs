@@ -1,16 +1,26 @@
 //! The letters of models that spell (CTC): `vocab.json`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
 use sensorium_blocks::ConfigProblem;
 use sensorium_hub::Model;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::Error;
 
+/// What is a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Units {
+    /// A letter: any word can be written.
+    Letters,
+    /// A word: the words that were learned, never misspelt.
+    Words,
+}
+
 /// Tokens and what they mean, as `Wav2Vec2CTCTokenizer` of the reference has them.
 #[derive(Debug, Clone)]
-pub(crate) struct Vocabulary {
+pub struct Vocabulary {
     tokens: Vec<String>,
     /// The token for "nothing new".
     pub blank: usize,
@@ -22,6 +32,10 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
+    /// The one that belongs to `model`.
+    ///
+    /// # Errors
+    /// If `vocab.json` is missing or damaged, or has no token for "nothing new".
     pub fn open(model: &Model) -> Result<Self, Error> {
         const FILE: &str = "vocab.json";
         let fail = |problem: String| Error::in_file(model, FILE, ConfigProblem::Other(problem));
@@ -66,6 +80,94 @@ impl Vocabulary {
         })
     }
 
+    /// One with every word of `texts`, or every letter.
+    pub fn of_texts<'a>(texts: impl IntoIterator<Item = &'a str>, units: Units) -> Self {
+        let mut known = BTreeSet::new();
+        for word in texts.into_iter().flat_map(str::split_whitespace) {
+            match units {
+                Units::Words => {
+                    known.insert(word.to_string());
+                }
+                Units::Letters => known.extend(word.chars().map(String::from)),
+            }
+        }
+        let [pad, delimiter, unknown] = ["<pad>", "|", "<unk>"].map(String::from);
+        known.remove(&delimiter);
+        let special = vec![unknown.clone(), pad.clone()];
+        let tokens = [pad, delimiter.clone(), unknown]
+            .into_iter()
+            .chain(known)
+            .collect();
+        Self {
+            tokens,
+            blank: 0,
+            delimiter,
+            special,
+            lower_case: false,
+        }
+    }
+
+    /// Writes `vocab.json` and `tokenizer_config.json` to a model's folder.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), Error> {
+        let ids: BTreeMap<&String, usize> = self.tokens.iter().zip(0..).collect();
+        let settings = json!({
+            "tokenizer_class": "Wav2Vec2CTCTokenizer",
+            "pad_token": self.tokens[self.blank],
+            "unk_token": "<unk>",
+            "word_delimiter_token": self.delimiter,
+            "do_lower_case": self.lower_case,
+        });
+        for (file, value) in [("vocab.json", json!(ids)), ("tokenizer_config.json", settings)] {
+            let text = format!("{value:#}\n");
+            sensorium_hub::atomic::write_bytes(&folder.join(file), text.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// The number of tokens.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// The token between words.
+    pub fn delimiter(&self) -> Option<usize> {
+        self.tokens.iter().position(|token| *token == self.delimiter)
+    }
+
+    /// Whether there are no tokens.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// The tokens of a text, words apart; letters in the case that the vocabulary has. None if it has no token for
+    /// something in it.
+    pub fn encode(&self, text: &str) -> Option<Vec<usize>> {
+        let find = |token: &str| {
+            let cases = [token.to_string(), token.to_uppercase(), token.to_lowercase()];
+            let found = |case: &String| self.tokens.iter().position(|known| known == case);
+            cases.iter().find_map(found)
+        };
+        let delimiter = find(&self.delimiter);
+        let mut ids = Vec::new();
+        for (number, word) in text.split_whitespace().enumerate() {
+            if number > 0 {
+                ids.extend(delimiter);
+            }
+            match find(word) {
+                Some(id) if word.chars().count() > 1 => ids.push(id),
+                _ => {
+                    for letter in word.chars() {
+                        ids.push(find(&letter.to_string())?);
+                    }
+                }
+            }
+        }
+        Some(ids)
+    }
+
     /// What the token says; none if it stands for no letter.
     pub fn letter(&self, id: usize) -> String {
         let token = self.tokens.get(id).map_or("", String::as_str);
@@ -81,5 +183,22 @@ impl Vocabulary {
         self.tokens
             .get(id)
             .is_none_or(|token| self.special.contains(token))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_become_tokens() {
+        let letters = Vocabulary::of_texts(["ab b", "ca"], Units::Letters);
+        assert_eq!(letters.len(), 6);
+        assert_eq!(letters.encode("ab  CA"), Some(vec![3, 4, 1, 5, 3]));
+        assert_eq!(letters.encode("xa"), None);
+        assert_eq!(letters.encode(""), Some(vec![]));
+        let words = Vocabulary::of_texts(["one two", "two"], Units::Words);
+        assert_eq!(words.encode("two one two"), Some(vec![4, 1, 3, 1, 4]));
+        assert_eq!(words.letter(4), "two");
     }
 }

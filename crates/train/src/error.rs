@@ -18,6 +18,9 @@ pub enum TrainError {
     /// A text could not be made tokens, or a language model not be opened.
     #[error(transparent)]
     Text(#[from] sensorium_text::Error),
+    /// A speech model could not be opened or used.
+    #[error(transparent)]
+    Speech(#[from] sensorium_speech::Error),
     /// A language model could not be made.
     #[error(transparent)]
     LanguageModel(#[from] sensorium_text::NewError),

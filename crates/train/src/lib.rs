@@ -13,6 +13,7 @@ pub mod parallel;
 mod plot;
 pub mod recipes;
 mod record;
+pub mod recordings;
 mod rng;
 mod schedule;
 mod trainer;

@@ -1,9 +1,10 @@
 //! From samples to what models take, each equal to its reference.
 //!
 //! [`Extractor::open`] reads a checkpoint's `preprocessor_config.json`. Shapes: `[batch, samples]` for models of
-//! waveforms, `[batch, mels, frames]` for Whisper, `[batch, frames, mels]` for AST.
+//! waveforms, `[batch, mels, frames]` for Whisper, `[batch, frames, mels]` for AST and wav2vec2-BERT.
 
 mod ast;
+mod filter_bank;
 mod mel;
 mod spectrum;
 mod waveform;
@@ -11,12 +12,14 @@ mod whisper;
 
 use sensorium_blocks::ConfigProblem;
 use sensorium_hub::Model;
+use serde::Deserialize;
 use serde_json::Value;
 use tch::Tensor;
 
 use crate::error::Error;
 
 pub use ast::AstFeatures;
+pub use filter_bank::FilterBank;
 pub use mel::{MelNorm, MelScale, Mels};
 pub use spectrum::{Frames, Padding, Spectrum, Window};
 pub use waveform::Waveform;
@@ -25,7 +28,7 @@ pub use whisper::WhisperFeatures;
 const FILE: &str = "preprocessor_config.json";
 
 /// What turns samples into a model's input.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Extractor {
     /// Waveforms, normalised (wav2vec2, HuBERT).
     Waveform(Waveform),
@@ -33,6 +36,8 @@ pub enum Extractor {
     Whisper(WhisperFeatures),
     /// AST's filter banks.
     Ast(AstFeatures),
+    /// Filter banks, normalised (wav2vec2-BERT).
+    FilterBank(FilterBank),
 }
 
 /// A batch that a model takes.
@@ -52,32 +57,36 @@ impl Extractor {
     /// If `preprocessor_config.json` is missing, names another kind, or makes no sense.
     pub fn open(model: &Model) -> Result<Self, Error> {
         let config: Value = model.json_as(FILE)?;
+        Self::of(&config).map_err(|problem| Error::in_file(model, FILE, problem))
+    }
+
+    /// The extractor that a `preprocessor_config.json` describes.
+    ///
+    /// # Errors
+    /// If it is of another kind, or makes no sense.
+    pub fn of(config: &Value) -> Result<Self, ConfigProblem> {
         let kind = config.get("feature_extractor_type").and_then(Value::as_str);
-        let fail = |problem: serde_json::Error| Error::in_file(model, FILE, problem);
         match kind.unwrap_or("Wav2Vec2FeatureExtractor") {
-            "Wav2Vec2FeatureExtractor" => Ok(Self::Waveform(serde_json::from_value(config).map_err(fail)?)),
+            "Wav2Vec2FeatureExtractor" => Ok(Self::Waveform(Waveform::deserialize(config)?)),
             "WhisperFeatureExtractor" => {
-                let features: WhisperFeatures = serde_json::from_value(config).map_err(fail)?;
-                features
-                    .check()
-                    .map_err(|problem| Error::in_file(model, FILE, problem))?;
+                let features = WhisperFeatures::deserialize(config)?;
+                features.check()?;
                 Ok(Self::Whisper(features))
             }
+            "SeamlessM4TFeatureExtractor" => {
+                let features = FilterBank::deserialize(config)?;
+                features.check()?;
+                Ok(Self::FilterBank(features))
+            }
             "ASTFeatureExtractor" => {
-                let features: AstFeatures = serde_json::from_value(config).map_err(fail)?;
-                features
-                    .check()
-                    .map_err(|problem| Error::in_file(model, FILE, problem))?;
+                let features = AstFeatures::deserialize(config)?;
+                features.check()?;
                 Ok(Self::Ast(features))
             }
-            other => Err(Error::in_file(
-                model,
-                FILE,
-                ConfigProblem::Other(format!(
-                    "feature_extractor_type `{other}` is not supported; supported: ASTFeatureExtractor, \
-                     Wav2Vec2FeatureExtractor, WhisperFeatureExtractor"
-                )),
-            )),
+            other => Err(ConfigProblem::Other(format!(
+                "feature_extractor_type `{other}` is not supported; supported: ASTFeatureExtractor, \
+                 SeamlessM4TFeatureExtractor, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor"
+            ))),
         }
     }
 
@@ -87,6 +96,7 @@ impl Extractor {
             Self::Waveform(features) => features.sampling_rate,
             Self::Whisper(features) => features.sampling_rate,
             Self::Ast(features) => features.sampling_rate,
+            Self::FilterBank(features) => features.sampling_rate,
         }
     }
 
@@ -96,6 +106,7 @@ impl Extractor {
             Self::Waveform(features) => features.features(recordings),
             Self::Whisper(features) => features.windows(recordings),
             Self::Ast(features) => features.features(recordings),
+            Self::FilterBank(features) => features.features(recordings),
         }
     }
 }

@@ -12,16 +12,19 @@ pub enum Window {
     Hann,
     /// Hann's, zero at both ends.
     HannSymmetric,
+    /// Kaldi's: the symmetric one to the power of 0.85.
+    Povey,
 }
 
 impl Window {
     fn values(self, length: usize) -> Vec<f64> {
         let period = match self {
             Self::Hann => length,
-            Self::HannSymmetric => length.max(2) - 1,
+            Self::HannSymmetric | Self::Povey => length.max(2) - 1,
         };
+        let power = if self == Self::Povey { 0.85 } else { 1.0 };
         let value = |i: usize| 0.5 - 0.5 * (TAU * i as f64 / period as f64).cos();
-        (0..length).map(value).collect()
+        (0..length).map(|i| value(i).powf(power)).collect()
     }
 }
 

@@ -1,5 +1,11 @@
 //! Networks of speech models, a file a family.
 
 pub mod ast;
+pub mod classifier;
+pub mod ctc;
+mod encoder;
 pub mod wav2vec2;
+pub mod wav2vec2_bert;
 pub mod whisper;
+
+pub use encoder::{MODEL_TYPES, SpeechEncoder, States};

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
+use super::States;
+
 /// Spelled as in the published `config.json`.
 #[derive(Debug, Clone, Deserialize)]
 struct Config {
@@ -36,6 +38,8 @@ struct Config {
     conv_pos_batch_norm: bool,
     #[serde(default = "eps")]
     layer_norm_eps: f64,
+    #[serde(default)]
+    hidden_dropout: f64,
 }
 
 fn gelu() -> String {
@@ -53,9 +57,6 @@ fn yes() -> bool {
 fn eps() -> f64 {
     1e-5
 }
-
-/// The `model_type`s that [`Encoder`] builds.
-pub const MODEL_TYPES: &[&str] = &["hubert", "wav2vec2"];
 
 /// From samples to states.
 #[derive(Debug)]
@@ -107,17 +108,6 @@ impl ConvLayer {
         };
         activation.forward(&x)
     }
-}
-
-/// What [`Encoder::forward`] gives.
-#[derive(Debug)]
-pub struct States {
-    /// `[batch, steps, hidden]`.
-    pub last: Tensor,
-    /// The input of each layer and the output of the last, if asked for.
-    pub all: Vec<Tensor>,
-    /// Zero at padding, `[batch, steps]`.
-    pub keep: Option<Tensor>,
 }
 
 const INIT: Init = Init::FanIn;
@@ -221,7 +211,7 @@ impl Encoder {
     }
 
     /// The states of `samples` `[batch, samples]`; `mask` `[batch, samples]` is zero at padding.
-    pub fn forward(&self, samples: &Tensor, mask: Option<&Tensor>, all: bool) -> States {
+    pub fn forward(&self, samples: &Tensor, mask: Option<&Tensor>, all: bool, train: bool) -> States {
         let mut x = samples.unsqueeze(1);
         for conv in &self.convs {
             x = conv.forward(&x, self.activation);
@@ -243,6 +233,7 @@ impl Encoder {
         let mask = Mask::full(steps, steps).with_keep(keep.as_ref());
         let pass = Pass {
             mask: Some(&mask),
+            train,
             ..Pass::default()
         };
         let mut states = Vec::new();
@@ -344,9 +335,10 @@ fn layer(config: &Config, at: &Params, hidden: i64) -> Result<Block, BuildError>
         true => Wiring::PreNorm,
         false => Wiring::PostNorm,
     };
-    Ok(Block::new(
+    let block = Block::new(
         wiring,
         (attention, norm("layer_norm")?),
         (mlp, norm("final_layer_norm")?),
-    ))
+    );
+    Ok(block.with_dropout(config.hidden_dropout))
 }

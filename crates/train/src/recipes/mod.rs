@@ -1,5 +1,6 @@
 //! Ready recipes: a data set, a network and settings that work together.
 
+pub mod asr;
 pub mod lm;
 pub mod mnist;
 mod recorder;

@@ -1,5 +1,6 @@
 //! `sensorium train`: from data to a model folder.
 
+mod asr;
 mod display;
 mod lm;
 mod mnist;
@@ -22,6 +23,8 @@ pub enum Command {
     FashionMnist(mnist::Args),
     /// A language model, from scratch or from a checkpoint
     Lm(Box<lm::Args>),
+    /// A recogniser of speech, from scratch or from a checkpoint
+    Asr(Box<asr::Args>),
     /// A translator, from scratch or from a checkpoint
     Translation(Box<translation::Args>),
 }
@@ -32,6 +35,7 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         Command::Mnist(args) => mnist::run(DataName::Mnist, args, context),
         Command::FashionMnist(args) => mnist::run(DataName::FashionMnist, args, context),
         Command::Lm(args) => lm::run(args, context),
+        Command::Asr(args) => asr::run(args, context),
         Command::Translation(args) => translation::run(args, context),
     }
 }

@@ -1,0 +1,258 @@
+//! `sensorium train asr`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use sensorium::blocks::Params;
+use sensorium::speech::vocabulary::{Units, Vocabulary};
+use sensorium::train::recipes::asr::{self, Corpus, Distortion, Report, Settings, Shaping};
+use sensorium::train::recordings::{self, Part};
+use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, TrainerConfig};
+use serde_json::{Value, json};
+
+use super::display::Display;
+use super::options::{RunArgs, factor, share, stopped};
+use crate::context::Context;
+use crate::print;
+
+/// The settings of a run.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    run: RunArgs,
+    /// A manifest (JSON Lines, CSV, TSV with the columns audio and text), or a folder or .tar.gz: with manifests, in
+    /// the layout of LibriSpeech, FSDD or yesno, or with a .txt beside each recording
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    /// Share of the recordings that validate where the data set has none for it
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.1)]
+    held_out: f64,
+    /// This speaker's recordings validate, and only they
+    #[arg(long, value_name = "NAME", conflicts_with = "held_out")]
+    held_out_speaker: Option<String>,
+    /// Go on training this checkpoint: a folder, a shipped model, a hub id
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["layers", "heads", "width", "units", "rate", "bands"])]
+    init: Option<String>,
+    /// Layers
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    layers: u32,
+    /// Attention heads of a layer
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    heads: u32,
+    /// Features of a state
+    #[arg(long, value_name = "N", default_value_t = 144)]
+    width: u32,
+    /// What is a token
+    #[arg(long, value_enum, default_value = "letters")]
+    units: UnitName,
+    /// The rate that recordings are brought to, in Hz
+    #[arg(long, value_name = "HZ", default_value_t = 16_000, value_parser = clap::value_parser!(u32).range(4000..=48_000))]
+    rate: u32,
+    /// Bands of the spectrum
+    #[arg(long, value_name = "N", default_value_t = 80, value_parser = clap::value_parser!(u32).range(8..=256))]
+    bands: u32,
+    /// Passes over the recordings
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    epochs: usize,
+    /// Recordings (or strings of them) a step
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    batch_size: usize,
+    /// Join up to this many recordings with silence in between
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    join: usize,
+    /// Play recordings up to this share faster or slower
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.1)]
+    speed: f64,
+    /// Add noise to half of the recordings, at least this many decibels softer than they are
+    #[arg(long, value_name = "DB", value_parser = clap::value_parser!(f64))]
+    noise: Option<f64>,
+    /// Make recordings louder or softer by up to this many decibels
+    #[arg(long, value_name = "DB", default_value_t = 6.0)]
+    gain: f64,
+    /// SpecAugment: stretches of time and of the spectrum that are silenced
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    masks: usize,
+    /// Share of the features dropped in training
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.1)]
+    dropout: f64,
+    /// Features within a feed-forward, as a multiple of the width
+    #[arg(long, value_name = "X", value_parser = factor, default_value_t = 4.0)]
+    inner: f64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum UnitName {
+    /// Letters: any word can be written
+    Letters,
+    /// Words: those of the data, never misspelt
+    Words,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
+    context.only_f32("training of recognisers")?;
+    let device = context.device()?;
+    let folder = args.run.folder()?;
+    let corpus = corpus(args, context)?;
+    let (config, features, params, vocabulary) = match &args.init {
+        Some(name) => {
+            let model = context.hub()?.resolve(name)?;
+            let mut config = model.config()?;
+            config["hidden_dropout"] = json!(args.dropout);
+            (
+                config,
+                model.json_as("preprocessor_config.json")?,
+                Params::trainable(model.weights()?),
+                Vocabulary::open(&model)?,
+            )
+        }
+        None => {
+            let units = match args.units {
+                UnitName::Letters => Units::Letters,
+                UnitName::Words => Units::Words,
+            };
+            let texts = corpus.train.iter().map(|recording| recording.text.as_str());
+            let vocabulary = Vocabulary::of_texts(texts, units);
+            let seed = context.global.seed.unwrap_or(0);
+            (
+                fresh_config(args, &vocabulary),
+                fresh_features(args),
+                Params::fresh(seed as i64),
+                vocabulary,
+            )
+        }
+    };
+    context.detail(&format!(
+        "{} recordings to learn, {} to validate on, {} tokens",
+        corpus.train.len(),
+        corpus.validation.len(),
+        vocabulary.len()
+    ));
+    let settings = settings(args, config, features, context);
+    let mut display = Display::new(context, "words");
+    let session = args.run.session(folder, device, &mut display)?;
+    let report = asr::train(&settings, params, &vocabulary, &corpus, session)?;
+    display.finish();
+    if report.outcome == Outcome::Stopped {
+        return Ok(stopped(report.record.epochs.len(), args.run.out()));
+    }
+    if report.left_out > 0 {
+        context.note(&format!(
+            "{} recordings were left out: without text, or with letters that the vocabulary has not",
+            report.left_out
+        ));
+    }
+    tell(&report, args, context)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn corpus(args: &Args, context: &Context) -> Result<Corpus> {
+    let all = recordings::read(&args.data)?;
+    if let Some(name) = &args.held_out_speaker {
+        let of_speaker = |recording: &&_| of(recording, name);
+        fn of(recording: &recordings::Recording, name: &str) -> bool {
+            recording.speaker.as_deref() == Some(name)
+        }
+        return Ok(Corpus {
+            validation: all.iter().filter(of_speaker).cloned().collect(),
+            train: all
+                .iter()
+                .filter(|recording| !of(recording, name))
+                .cloned()
+                .collect(),
+        });
+    }
+    let seed = context.global.seed.unwrap_or(0);
+    let part = |part| recordings::part(&all, part, args.held_out, seed);
+    Ok(Corpus {
+        train: part(Part::Train),
+        validation: part(Part::Validation),
+    })
+}
+
+fn settings(args: &Args, model: Value, features: Value, context: &Context) -> Settings {
+    let fine_tuned = args.init.is_some();
+    let mut trainer = TrainerConfig {
+        epochs: args.epochs,
+        optimizer: if fine_tuned {
+            Optimizer::ADAMW
+        } else {
+            Optimizer::MUON
+        },
+        learning_rate: LearningRate {
+            peak: if fine_tuned { 1e-4 } else { 5e-3 },
+            schedule: Schedule::Cosine,
+            warmup: 0.1,
+        },
+        clip_norm: Some(1.0),
+        ema_decay: Some(0.999),
+        seed: context.global.seed.unwrap_or(0),
+    };
+    args.run.apply(&mut trainer);
+    Settings {
+        model,
+        features,
+        data: args.data.display().to_string(),
+        batch_size: args.batch_size,
+        shaping: Shaping {
+            join: args.join.max(1),
+            gaps: args.join > 1,
+            distortion: Distortion {
+                speed: args.speed,
+                noise: args.noise,
+                gain: args.gain,
+            },
+            masks: args.masks,
+        },
+        trainer,
+    }
+}
+
+/// `config.json` of a new model: a Conformer over filter banks, which the reference opens, too.
+fn fresh_config(args: &Args, vocabulary: &Vocabulary) -> Value {
+    json!({
+        "architectures": ["Wav2Vec2BertForCTC"], "model_type": "wav2vec2-bert", "vocab_size": vocabulary.len(),
+        "hidden_size": args.width, "num_hidden_layers": args.layers, "num_attention_heads": args.heads,
+        "intermediate_size": (f64::from(args.width) * args.inner).round().max(1.0) as u32,
+        "feature_projection_input_dim": 2 * args.bands, "hidden_act": "swish", "hidden_dropout": args.dropout,
+        "final_dropout": args.dropout, "position_embeddings_type": "relative_key",
+        "left_max_position_embeddings": 32, "right_max_position_embeddings": 8, "conv_depthwise_kernel_size": 15,
+        "pad_token_id": vocabulary.blank, "add_adapter": false,
+    })
+}
+
+fn fresh_features(args: &Args) -> Value {
+    json!({
+        "feature_extractor_type": "SeamlessM4TFeatureExtractor", "sampling_rate": args.rate,
+        "feature_size": args.bands, "num_mel_bins": args.bands, "stride": 2, "padding_value": 0.0,
+        "padding_side": "right", "return_attention_mask": true,
+    })
+}
+
+fn tell(report: &Report, args: &Args, context: &Context) -> Result<()> {
+    let out = args.run.out();
+    let epochs = report.record.epochs.iter();
+    let best = epochs.min_by(|a, b| a.validation.loss.total_cmp(&b.validation.loss));
+    if context.global.json {
+        return print::json(&json!({
+            "out": out, "validation_loss": best.map(|epoch| epoch.validation.loss),
+            "validation_word_accuracy": best.map(|epoch| epoch.validation.accuracy),
+            "parameters": report.record.parameters, "seconds": report.record.seconds,
+        }));
+    }
+    let mut text = String::new();
+    if let Some(best) = best {
+        text += &format!("validation loss  {:.4} (best)\n", best.validation.loss);
+        text += &format!(
+            "word error rate  {:.2} %\n",
+            100.0 * (1.0 - best.validation.accuracy)
+        );
+    }
+    text += &format!("parameters       {}\n", report.record.parameters);
+    text += &format!("training time    {:.1} s\n", report.record.seconds);
+    text += &format!("model            {}\n", out.join(Trainer::MODEL).display());
+    text += &format!("plot             {}\n", out.join(Trainer::PLOT).display());
+    print::text(&text)
+}

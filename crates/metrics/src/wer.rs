@@ -1,0 +1,156 @@
+//! Word and character error rates: the least edits between what was said and what was heard.
+
+use serde::Serialize;
+
+/// How what was heard differs from what was said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Errors {
+    /// Right ones.
+    pub hits: usize,
+    /// Others in their place.
+    pub substitutions: usize,
+    /// Not heard.
+    pub deletions: usize,
+    /// Not said.
+    pub insertions: usize,
+}
+
+impl Errors {
+    /// Wrong ones for each that was said; above 1 where much was heard that was not said. Where nothing was said it
+    /// is the number of insertions.
+    pub fn rate(&self) -> f64 {
+        self.count() as f64 / self.said().max(1) as f64
+    }
+
+    /// All edits.
+    pub fn count(&self) -> usize {
+        self.substitutions + self.deletions + self.insertions
+    }
+
+    /// What was said.
+    pub fn said(&self) -> usize {
+        self.hits + self.substitutions + self.deletions
+    }
+
+    /// Those of both.
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            hits: self.hits + other.hits,
+            substitutions: self.substitutions + other.substitutions,
+            deletions: self.deletions + other.deletions,
+            insertions: self.insertions + other.insertions,
+        }
+    }
+}
+
+/// One step from what was said to what was heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edit<'a, T> {
+    /// Heard right.
+    Hit(&'a T),
+    /// Said the first, heard the second.
+    Substitution(&'a T, &'a T),
+    /// Not heard.
+    Deletion(&'a T),
+    /// Not said.
+    Insertion(&'a T),
+}
+
+/// The fewest edits (Levenshtein 1966); of equally few, those with substitutions.
+pub fn align<'a, T: PartialEq>(said: &'a [T], heard: &'a [T]) -> Vec<Edit<'a, T>> {
+    let width = heard.len() + 1;
+    let mut costs = vec![0u32; (said.len() + 1) * width];
+    for i in 0..=said.len() {
+        for j in 0..=heard.len() {
+            costs[i * width + j] = match (i, j) {
+                (0, _) => j as u32,
+                (_, 0) => i as u32,
+                _ => {
+                    let same = u32::from(said[i - 1] != heard[j - 1]);
+                    let diagonal = costs[(i - 1) * width + j - 1] + same;
+                    let straight = costs[(i - 1) * width + j].min(costs[i * width + j - 1]) + 1;
+                    diagonal.min(straight)
+                }
+            };
+        }
+    }
+    let (mut i, mut j) = (said.len(), heard.len());
+    let mut edits = Vec::with_capacity(i.max(j));
+    while i > 0 || j > 0 {
+        let cost = costs[i * width + j];
+        let wrong = i > 0 && j > 0 && said[i - 1] != heard[j - 1];
+        if i > 0 && j > 0 && cost == costs[(i - 1) * width + j - 1] + u32::from(wrong) {
+            (i, j) = (i - 1, j - 1);
+            edits.push(match wrong {
+                true => Edit::Substitution(&said[i], &heard[j]),
+                false => Edit::Hit(&said[i]),
+            });
+        } else if i > 0 && cost == costs[(i - 1) * width + j] + 1 {
+            i -= 1;
+            edits.push(Edit::Deletion(&said[i]));
+        } else {
+            j -= 1;
+            edits.push(Edit::Insertion(&heard[j]));
+        }
+    }
+    edits.reverse();
+    edits
+}
+
+/// Counts the edits of [`align`].
+pub fn errors<T: PartialEq>(said: &[T], heard: &[T]) -> Errors {
+    let mut errors = Errors::default();
+    for edit in align(said, heard) {
+        *match edit {
+            Edit::Hit(_) => &mut errors.hits,
+            Edit::Substitution(..) => &mut errors.substitutions,
+            Edit::Deletion(_) => &mut errors.deletions,
+            Edit::Insertion(_) => &mut errors.insertions,
+        } += 1;
+    }
+    errors
+}
+
+/// Errors of words, which blanks divide.
+pub fn word_errors(said: &str, heard: &str) -> Errors {
+    let words = |text: &'_ str| text.split_whitespace().map(str::to_string).collect::<Vec<_>>();
+    errors(&words(said), &words(heard))
+}
+
+/// Errors of characters; blanks at the ends do not count.
+pub fn character_errors(said: &str, heard: &str) -> Errors {
+    let characters = |text: &str| text.trim().chars().collect::<Vec<_>>();
+    errors(&characters(said), &characters(heard))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn edits_are_counted() {
+        let found = word_errors("the cat  sat on the mat", "the cat sit on mat now");
+        assert_eq!(found.hits, 4);
+        assert_eq!(found.count(), 3);
+        assert!((found.rate() - 0.5).abs() < 1e-12);
+        assert_eq!(word_errors("a b", "").deletions, 2);
+        assert_eq!(word_errors("", "a b").insertions, 2);
+        assert_eq!(word_errors("", "").rate(), 0.0);
+        let found = character_errors("kitten", "sitting");
+        assert_eq!((found.substitutions, found.insertions), (2, 1));
+        let all = found.plus(&found);
+        assert_eq!((all.said(), all.count()), (12, 6));
+    }
+
+    #[test]
+    fn an_alignment_says_what_happened() {
+        let (said, heard) = (["a", "b", "c"], ["a", "x", "c", "d"]);
+        let expected = [
+            Edit::Hit(&"a"),
+            Edit::Substitution(&"b", &"x"),
+            Edit::Hit(&"c"),
+            Edit::Insertion(&"d"),
+        ];
+        assert_eq!(align(&said, &heard), expected);
+    }
+}
