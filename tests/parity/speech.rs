@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use sensorium_generation::GenerationConfig;
 use sensorium_speech::ctc::Chunks;
 use sensorium_speech::features::{Extractor, Features};
-use sensorium_speech::whisper::{Segment, Task};
+use sensorium_speech::whisper::{Chunk, Segment, Task};
 use sensorium_speech::{
     Audio, AudioClassifier, CtcRecognizer, Function, Piece, WhisperOptions, WhisperRecognizer,
 };
@@ -143,7 +143,7 @@ impl<'a> SpeechTools<'a> {
             extractor => extractor.features(&recordings),
         };
         let name = match extractor {
-            Extractor::Whisper(_) => "input_features",
+            Extractor::Whisper(_) | Extractor::FilterBank(_) => "input_features",
             _ => "input_values",
         };
         let mut result = Map::from_iter([(name.to_string(), of_tensor(&values))]);
@@ -224,24 +224,7 @@ impl<'a> SpeechTools<'a> {
                     .collect()
             }
             Some("automatic-speech-recognition") if self.spells() => {
-                let seconds = |value: &Value| value.as_f64().context("no number of seconds");
-                let chunks = match check.param("chunk_length_s").map(seconds).transpose()? {
-                    None => None,
-                    Some(length) => Some(match check.param("stride_length_s") {
-                        None => Chunks::of(length),
-                        Some(Value::Array(sides)) => Chunks {
-                            length,
-                            left: seconds(sides.first().context("no left stride")?)?,
-                            right: seconds(sides.get(1).context("no right stride")?)?,
-                        },
-                        Some(side) => Chunks {
-                            length,
-                            left: seconds(side)?,
-                            right: seconds(side)?,
-                        },
-                    }),
-                };
-                let spelling = self.recognizer()?.transcribe(&audio, chunks)?;
+                let spelling = self.recognizer()?.transcribe(&audio, chunks(check)?)?;
                 let chunk =
                     |piece: &Piece| json!({ "text": piece.text, "timestamp": [piece.start, piece.end] });
                 let mut output = json!({ "text": spelling.text() });
@@ -252,20 +235,28 @@ impl<'a> SpeechTools<'a> {
                 }
                 output
             }
-            Some("automatic-speech-recognition")
-                if self.writes()
-                    && check.param("return_timestamps").is_none()
-                    && check.param("chunk_length_s").is_none() =>
-            {
+            Some("automatic-speech-recognition") if self.writes() => {
                 let params = check.param("generate_kwargs").and_then(Value::as_object);
                 // The reference's pipeline searches five beams unless told otherwise.
                 let mut options = whisper_options(params)?;
                 options.generation.num_beams = options.generation.num_beams.or(Some(5));
                 options.generation.max_new_tokens = options.generation.max_new_tokens.or(Some(256));
-                let model = self.whisper()?;
-                let segments = model.transcribe(&audio, &options)?;
-                let ids: Vec<i64> = segments.into_iter().flat_map(|segment| segment.ids).collect();
-                json!({ "text": model.text(&ids)? })
+                let times = check.param("return_timestamps");
+                options.words = times == Some(&json!("word"));
+                options.timestamps = options.words || times == Some(&json!(true));
+                let found = self.whisper()?.read(&audio, &options, chunks(check)?)?;
+                let mut output = json!({ "text": found.text });
+                let words = |chunk: &Chunk| chunk.words.clone();
+                if options.words {
+                    let chunk =
+                        |piece: Piece| json!({ "text": piece.text, "timestamp": [piece.start, piece.end] });
+                    output["chunks"] = found.chunks.iter().flat_map(words).map(chunk).collect();
+                } else if options.timestamps {
+                    let chunk =
+                        |chunk: &Chunk| json!({ "text": chunk.text, "timestamp": [chunk.start, chunk.end] });
+                    output["chunks"] = found.chunks.iter().map(chunk).collect();
+                }
+                output
             }
             other => bail!("the pipeline `{}` cannot be run yet", other.unwrap_or_default()),
         };
@@ -303,6 +294,27 @@ impl<'a> SpeechTools<'a> {
     }
 }
 
+/// `chunk_length_s` and `stride_length_s`.
+fn chunks(check: &Check) -> Result<Option<Chunks>> {
+    let seconds = |value: &Value| value.as_f64().context("no number of seconds");
+    Ok(match check.param("chunk_length_s").map(seconds).transpose()? {
+        None => None,
+        Some(length) => Some(match check.param("stride_length_s") {
+            None => Chunks::of(length),
+            Some(Value::Array(sides)) => Chunks {
+                length,
+                left: seconds(sides.first().context("no left stride")?)?,
+                right: seconds(sides.get(1).context("no right stride")?)?,
+            },
+            Some(side) => Chunks {
+                length,
+                left: seconds(side)?,
+                right: seconds(side)?,
+            },
+        }),
+    })
+}
+
 /// `language`, `task`, `return_timestamps` and `prompt_ids`, and settings of the generation.
 fn whisper_options(params: Option<&Map<String, Value>>) -> Result<WhisperOptions> {
     let mut params = params.cloned().unwrap_or_default();
@@ -318,6 +330,7 @@ fn whisper_options(params: Option<&Map<String, Value>>) -> Result<WhisperOptions
             None => None,
         },
         timestamps: timestamps == json!(true),
+        words: false,
         prompt: match prompt {
             Value::Null => Vec::new(),
             prompt => ids(&prompt),

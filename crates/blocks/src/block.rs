@@ -143,6 +143,22 @@ impl CrossBlock {
         block.second.around(&x, pass.train, |x| block.mlp.forward(x))
     }
 
+    /// Heads that attend to the encoder.
+    pub fn heads(&self) -> i64 {
+        self.cross.heads()
+    }
+
+    /// How much each token of `x`, the block's input, attends to each of the encoder's, of which there is no padding:
+    /// `[rows, heads, tokens, encoder's tokens]`.
+    pub fn cross_weights(&self, x: &Tensor, pass: Pass<'_>, encoded: &[Tensor; 2]) -> Tensor {
+        let attend = |x: &Tensor| self.block.attention.forward(x, pass, None);
+        let x = self.block.first.around(x, pass.train, attend);
+        match self.middle.wiring {
+            Wiring::PreNorm => self.cross.weights(&self.middle.norm.forward(&x), &encoded[0]),
+            Wiring::PostNorm => self.cross.weights(&x, &encoded[0]),
+        }
+    }
+
     /// Which tokens attend together does not matter to cross-attention: rows that share an encoder's states
     /// become one longer row.
     fn cross_attend(&self, x: &Tensor, encoded: &[Tensor; 2], pass: Pass<'_>) -> Tensor {

@@ -1,6 +1,6 @@
 //! Attention of one sequence to another (arXiv 1706.03762, section 3.2.3).
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::attention::Core;
 use crate::{Heads, Linear, Pass};
@@ -26,6 +26,11 @@ impl CrossAttention {
         }
     }
 
+    /// Query heads.
+    pub fn heads(&self) -> i64 {
+        self.core.heads.queries
+    }
+
     /// Another factor on the scores.
     pub fn with_scale(mut self, scale: f64) -> Self {
         self.core.scale = scale;
@@ -45,6 +50,14 @@ impl CrossAttention {
         [&self.k, &self.v].map(|layer| self.core.split(&layer.forward(states), heads).contiguous())
     }
 
+    /// How much each token of `x` `[rows, tokens, hidden]` attends to each of the other sequence, whose `keys` came
+    /// from [`keys_values`](Self::keys_values): `[rows, heads, tokens, other tokens]` in `f32`, sums of 1.
+    pub fn weights(&self, x: &Tensor, keys: &Tensor) -> Tensor {
+        let q = self.core.split(&self.q.forward(x), self.core.heads.queries);
+        let scores = q.matmul(&keys.transpose(2, 3)) * self.core.scale;
+        scores.softmax(-1, Kind::Float)
+    }
+
     /// Attends from `x` `[rows, tokens, hidden]` to what [`keys_values`](Self::keys_values) made of the other
     /// sequence; the result has the shape of `x`.
     ///
@@ -58,7 +71,7 @@ impl CrossAttention {
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind};
+    use tch::Device;
 
     use super::*;
     use crate::{Init, Params};
@@ -79,5 +92,7 @@ mod tests {
         let attention = CrossAttention::new(heads, [q, k, v], o);
         let found = attention.forward(&x, &attention.keys_values(&states), Pass::default());
         assert!(found.allclose(&expected, 1e-5, 1e-6, false));
+        let weights = attention.weights(&x, &attention.keys_values(&states)[0]);
+        assert!(weights.allclose(&scores.softmax(-1, Kind::Float), 1e-5, 1e-6, false));
     }
 }

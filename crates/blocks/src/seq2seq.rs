@@ -231,7 +231,29 @@ impl Decoder {
         }
     }
 
-    /// The states of `ids` `[rows, tokens]`, which follow `past`. `keep` is zero at padding of the whole sequence. Each layer's input is put in `all`.
+    /// How much each of `ids` `[rows, tokens]`, which begin a sequence, attends to each of the encoder's states, as
+    /// the heads see it that `heads` names by layer and number: `[rows, heads, tokens, encoder's tokens]`.
+    pub fn cross_weights(&self, ids: &Tensor, memory: &Memory, heads: &[(usize, i64)]) -> Tensor {
+        let mut inputs = Vec::new();
+        let _ = self.forward(ids, Past::default(), memory, None, false, Some(&mut inputs));
+        let count = ids.size()[1];
+        let mask = self.ends.biased(Mask::causal(count, count, 0), count, count);
+        let pass = Pass {
+            mask: Some(&mask),
+            ..Pass::default()
+        };
+        let mut layers: Vec<Option<Tensor>> = inputs.iter().map(|_| None).collect();
+        let weights = heads.iter().map(|&(layer, head)| {
+            let weights = layers[layer].get_or_insert_with(|| {
+                self.layers[layer].cross_weights(&inputs[layer], pass, &memory.layers[layer])
+            });
+            weights.select(1, head)
+        });
+        Tensor::stack(&weights.collect::<Vec<_>>(), 1)
+    }
+
+    /// The states of `ids` `[rows, tokens]`, which follow `past`. `keep` is zero at padding of the whole sequence. Each
+    /// layer's input is put in `all`.
     pub fn forward(
         &self,
         ids: &Tensor,

@@ -3,11 +3,16 @@
 //! Windows follow each other as in the reference (`WhisperGenerationMixin.generate` of transformers, release 5):
 //! where a window's last words have times, the next one begins there.
 
+mod alignment;
+mod join;
 mod segments;
 mod times;
 mod timestamps;
 mod tokens;
+mod transcript;
+mod words;
 
+use sensorium_blocks::seq2seq::Decoder;
 use sensorium_blocks::{Params, in_f32};
 use sensorium_generation::{DecoderSession, GenerationConfig, Options, Prompt, generate};
 use sensorium_hub::Model;
@@ -22,6 +27,7 @@ use crate::models::whisper::Whisper;
 
 pub use segments::Segment;
 pub use tokens::{Task, Tokens};
+pub use transcript::{Chunk, Transcript};
 
 use times::Part;
 use timestamps::Timestamps;
@@ -37,6 +43,10 @@ pub struct WhisperRecognizer {
     tokenizer: Tokenizer,
     tokens: Tokens,
     published: GenerationConfig,
+    /// Heads that follow the speech, by layer and number.
+    alignment: Vec<(usize, i64)>,
+    /// Neighbours over which their attention is smoothed.
+    median: i64,
     device: Device,
 }
 
@@ -49,6 +59,8 @@ pub struct WhisperOptions {
     pub task: Option<Task>,
     /// The model also tells when things are said. It must where the recording is longer than a window.
     pub timestamps: bool,
+    /// When each token is said is found, too.
+    pub words: bool,
     /// Tokens before the first ones: what was said before, or words to expect.
     pub prompt: Vec<i64>,
     /// How tokens are chosen; what is left out comes from the model's own settings.
@@ -97,6 +109,11 @@ impl WhisperRecognizer {
         let published = serde_json::from_value(settings.clone())
             .map_err(|error| Error::in_file(model, "generation_config.json", error))?;
         Ok(Self {
+            alignment: alignment_heads(model, &settings, network.decoder())?,
+            median: config
+                .get("median_filter_width")
+                .and_then(Value::as_i64)
+                .unwrap_or(7),
             tokens: Tokens::new(model, &settings, &tokenizer)?,
             model: network,
             features,
@@ -136,25 +153,29 @@ impl WhisperRecognizer {
     /// # Errors
     /// If the language is not known, or a setting makes no sense.
     pub fn transcribe(&self, audio: &Audio, options: &WhisperOptions) -> Result<Vec<Segment>, Error> {
-        let samples = audio.mono_at(self.rate())?;
+        self.segments(audio.mono_at(self.rate())?, options)
+    }
+
+    fn segments(&self, samples: Vec<f32>, options: &WhisperOptions) -> Result<Vec<Segment>, Error> {
         let long = samples.len() > self.features.window();
+        let sound = (samples.len() / self.features.hop_length) as i64;
         let mels = if long {
             self.features.spectrogram(&samples)
         } else {
             self.features.windows(&[samples]).values.squeeze_dim(0)
         };
         let options = WhisperOptions {
-            timestamps: options.timestamps || long,
+            timestamps: options.timestamps || options.words || long,
             ..options.clone()
         };
-        self.hear(&mels, &options)
+        self.hear(&mels, sound, &options)
     }
 
-    /// What is said in a spectrogram `[mels, frames]` of any length.
+    /// What is said in a spectrogram `[mels, frames]` of any length, of which the first `sound` frames are no padding.
     ///
     /// # Errors
     /// As [`transcribe`](Self::transcribe).
-    pub fn hear(&self, mels: &Tensor, options: &WhisperOptions) -> Result<Vec<Segment>, Error> {
+    pub fn hear(&self, mels: &Tensor, sound: i64, options: &WhisperOptions) -> Result<Vec<Segment>, Error> {
         let window = self.model.frames();
         let total = mels.size()[1];
         let mut start = options.prompt.clone();
@@ -165,9 +186,9 @@ impl WhisperRecognizer {
             let frames = (total - seek).min(window);
             let part = mels.narrow(1, seek, frames);
             let part = part.constant_pad_nd([0, window - frames]);
-            let ids = self.write(&self.encode(&part), &start, options)?;
+            let written = self.write(&self.encode(&part), &start, (sound - seek) / 2, options)?;
             let offset = seek as f64 * STEP / 2.0;
-            let found = segments::split(ids, self.tokens.first_time, frames, offset);
+            let found = segments::split(written, self.tokens.first_time, frames, offset);
             seek += found.frames.clamp(1, frames);
             segments.extend(found.segments);
         }
@@ -251,8 +272,15 @@ impl WhisperRecognizer {
             .unwrap_or(self.tokens.start)
     }
 
-    /// Tokens for one window, without what came before and without the end.
-    fn write(&self, states: &Tensor, start: &[i64], options: &WhisperOptions) -> Result<Vec<i64>, Error> {
+    /// Tokens for one window, of which the first `steps` steps are no padding; without what came before and without
+    /// the end.
+    fn write(
+        &self,
+        states: &Tensor,
+        start: &[i64],
+        steps: i64,
+        options: &WhisperOptions,
+    ) -> Result<Written, Error> {
         let mut config = options.generation.clone().merge(&self.published);
         let most = usize::try_from(self.model.max_tokens()).unwrap_or(usize::MAX);
         if config.max_new_tokens.is_none() {
@@ -275,9 +303,62 @@ impl WhisperRecognizer {
             .into_iter()
             .next()
             .map_or(Vec::new(), |written| written.ids);
+        let ended = ids.last() == Some(&self.tokens.end);
         while ids.last() == Some(&self.tokens.end) {
             ids.pop();
         }
-        Ok(ids)
+        let times = match options.words {
+            true => self.token_times(states, start, &ids, ended, steps),
+            false => Vec::new(),
+        };
+        Ok(Written { ids, times })
     }
+
+    /// When each of `ids` is said, in seconds since the window's beginning.
+    fn token_times(&self, states: &Tensor, start: &[i64], ids: &[i64], ended: bool, steps: i64) -> Vec<f64> {
+        let all: Vec<i64> = start.iter().chain(ids).copied().collect();
+        // As in the reference a last token that is not the end was never attended from.
+        let attended = if ended {
+            ids.len()
+        } else {
+            ids.len().saturating_sub(1)
+        };
+        let weights = tch::no_grad(|| {
+            let memory = self.model.remember(states);
+            let all = Tensor::from_slice(&all).view([1, -1]).to_device(self.device);
+            let weights = self.model.decoder().cross_weights(&all, &memory, &self.alignment);
+            weights.get(0).narrow(1, start.len() as i64, attended as i64)
+        });
+        let mut times = alignment::token_times(&weights.to_device(Device::Cpu), steps, self.median);
+        times.resize(ids.len(), times.last().copied().unwrap_or(0.0));
+        times
+    }
+}
+
+/// What the decoder wrote for a window.
+struct Written {
+    ids: Vec<i64>,
+    /// When each is said, in seconds since the window's beginning; empty if nobody asked.
+    times: Vec<f64>,
+}
+
+/// The heads that follow the speech: those that the model's settings name, or else all of the upper half.
+fn alignment_heads(model: &Model, settings: &Value, decoder: &Decoder) -> Result<Vec<(usize, i64)>, Error> {
+    let layers = decoder.layers.len();
+    let heads = decoder.layers.first().map_or(0, |layer| layer.heads());
+    let Some(named) = settings.get("alignment_heads").filter(|named| !named.is_null()) else {
+        let upper = (layers / 2..layers).flat_map(|layer| (0..heads).map(move |head| (layer, head)));
+        return Ok(upper.collect());
+    };
+    let named = serde_json::from_value::<Vec<(usize, i64)>>(named.clone()).unwrap_or_default();
+    let known = |(layer, head): &(usize, i64)| *layer < layers && (0..heads).contains(head);
+    if named.is_empty() || !named.iter().all(known) {
+        let problem = format!("`alignment_heads` is no list of pairs below {layers} and {heads}");
+        return Err(Error::in_file(
+            model,
+            "generation_config.json",
+            sensorium_blocks::ConfigProblem::Other(problem),
+        ));
+    }
+    Ok(named)
 }

@@ -1,6 +1,6 @@
 //! A window's tokens, cut where it tells times.
 
-use super::STEP;
+use super::{STEP, Written};
 
 /// Something said, with its times.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +11,8 @@ pub struct Segment {
     pub end: f64,
     /// What is said, times included.
     pub ids: Vec<i64>,
+    /// When each of them is said, in seconds; empty if nobody asked.
+    pub times: Vec<f64>,
 }
 
 /// What a window gave.
@@ -24,7 +26,9 @@ pub(super) struct Split {
 ///
 /// `_retrieve_segment` of the reference: two times side by side end a segment and begin the next one. A single time
 /// at the end says that nothing follows it; else what comes after the last pair is heard again in the next window.
-pub(super) fn split(ids: Vec<i64>, first_time: i64, frames: i64, offset: f64) -> Split {
+pub(super) fn split(written: Written, first_time: i64, frames: i64, offset: f64) -> Split {
+    let Written { ids, times } = written;
+    let times: Vec<f64> = times.into_iter().map(|time| time + offset).collect();
     let is_time = |id: i64| id >= first_time;
     let seconds = |id: i64| offset + (id - first_time) as f64 * STEP;
     let ends_alone = matches!(ids.as_slice(), [.., word, time] if !is_time(*word) && is_time(*time));
@@ -45,6 +49,7 @@ pub(super) fn split(ids: Vec<i64>, first_time: i64, frames: i64, offset: f64) ->
             start: offset,
             end,
             ids,
+            times,
         };
         return Split {
             segments: vec![segment],
@@ -66,6 +71,7 @@ pub(super) fn split(ids: Vec<i64>, first_time: i64, frames: i64, offset: f64) ->
             start: seconds(part[0]),
             end: seconds(part[part.len().saturating_sub(end)]),
             ids: part.to_vec(),
+            times: times.get(begin..cut).map_or(Vec::new(), <[f64]>::to_vec),
         });
         begin = cut;
     }
@@ -84,6 +90,10 @@ mod tests {
     #[test]
     fn windows_are_cut_at_pairs_of_times() {
         // 100 is 0.00, so 150 is 1.00
+        let split = |ids: Vec<i64>, first_time, frames, offset| {
+            let times = Vec::new();
+            split(Written { ids, times }, first_time, frames, offset)
+        };
         let found = split(vec![100, 7, 8, 150, 150, 9, 200, 200], 100, 3000, 30.0);
         let times: Vec<(f64, f64)> = found.segments.iter().map(|s| (s.start, s.end)).collect();
         assert_eq!(times, [(30.0, 31.0), (31.0, 32.0)]);

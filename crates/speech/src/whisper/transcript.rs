@@ -1,0 +1,126 @@
+//! Recordings as texts with times.
+
+use super::join::{self, Heard, Marks};
+use super::words;
+use super::{WhisperOptions, WhisperRecognizer};
+use crate::audio::Audio;
+use crate::ctc::{Chunks, Piece};
+use crate::error::Error;
+
+/// What is said in a recording.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Transcript {
+    /// All of it.
+    pub text: String,
+    /// Its parts, between the times that the model tells.
+    pub chunks: Vec<Chunk>,
+}
+
+/// Something said between two times.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chunk {
+    /// What is said.
+    pub text: String,
+    /// When it begins, in seconds, if the model says so.
+    pub start: Option<f64>,
+    /// When it ends, in seconds, if the model says so.
+    pub end: Option<f64>,
+    /// Its words, if asked for.
+    pub words: Vec<Piece>,
+}
+
+impl WhisperRecognizer {
+    /// What is said in `audio`, heard window by window or, independently of each other, in `chunks` that overlap.
+    ///
+    /// # Errors
+    /// As [`transcribe`](Self::transcribe).
+    pub fn read(
+        &self,
+        audio: &Audio,
+        options: &WhisperOptions,
+        chunks: Option<Chunks>,
+    ) -> Result<Transcript, Error> {
+        let samples = audio.mono_at(self.rate())?;
+        let pieces = match chunks {
+            None => vec![self.heard(samples, options, None)?],
+            Some(chunks) => self.in_chunks(&samples, options, chunks)?,
+        };
+        let marks = Marks {
+            end: self.tokens.end,
+            first_time: self.tokens.first_time,
+        };
+        let mut transcript = Transcript::default();
+        for span in join::spans(&pieces, marks) {
+            let text = self.text(&span.ids)?;
+            transcript.text += &text;
+            let found = match options.words {
+                true => words::words(&self.tokenizer, &span.ids, marks.end, options.language.as_deref())?,
+                false => Vec::new(),
+            };
+            let words = found.into_iter().filter_map(|word| {
+                let (first, last) = (word.tokens.first()?, word.tokens.last()?);
+                Some(Piece {
+                    start: span.times.get(*first)?[0],
+                    end: span.times.get(*last)?[1],
+                    text: word.text,
+                })
+            });
+            transcript.chunks.push(Chunk {
+                text,
+                start: span.start,
+                end: span.end,
+                words: words.collect(),
+            });
+        }
+        Ok(transcript)
+    }
+
+    fn heard(
+        &self,
+        samples: Vec<f32>,
+        options: &WhisperOptions,
+        shared: Option<[f64; 3]>,
+    ) -> Result<Heard, Error> {
+        let mut heard = Heard {
+            shared,
+            ..Heard::default()
+        };
+        for segment in self.segments(samples, options)? {
+            heard.ids.extend(segment.ids);
+            heard.times.extend(segment.times);
+        }
+        Ok(heard)
+    }
+
+    /// Cut as the reference's pipeline cuts.
+    fn in_chunks(
+        &self,
+        samples: &[f32],
+        options: &WhisperOptions,
+        chunks: Chunks,
+    ) -> Result<Vec<Heard>, Error> {
+        let rate = f64::from(self.rate());
+        let samples_of = |seconds: f64| (seconds * rate).round_ties_even() as usize;
+        let (length, left, right) = (
+            samples_of(chunks.length),
+            samples_of(chunks.left),
+            samples_of(chunks.right),
+        );
+        let step = length.saturating_sub(left + right).max(1);
+        let mut pieces = Vec::new();
+        for begin in (0..samples.len()).step_by(step) {
+            let end = (begin + length).min(samples.len());
+            let last = begin + length >= samples.len();
+            let left = if begin == 0 { 0 } else { left };
+            let right = if last { 0 } else { right };
+            if end - begin > left {
+                let shared = [end - begin, left, right].map(|samples| samples as f64 / rate);
+                pieces.push(self.heard(samples[begin..end].to_vec(), options, Some(shared))?);
+            }
+            if last {
+                break;
+            }
+        }
+        Ok(pieces)
+    }
+}
