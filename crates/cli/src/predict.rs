@@ -1,5 +1,6 @@
 //! Inputs through a pipeline and out again, in batches: what `run`, `classify` and their like share.
 
+mod captions;
 mod pipelines;
 mod printer;
 mod routing;
@@ -15,6 +16,7 @@ use anyhow::{Result, bail};
 use sensorium::hub::Hub;
 use sensorium::{Content, Input, OutputKind, Registry, SpeechOptions};
 
+pub use self::captions::{Captions, Kind};
 use self::pipelines::Pipelines;
 use self::printer::Printer;
 use self::routing::{Texts, route, texts};
@@ -44,6 +46,8 @@ pub struct Request<'a> {
     pub max_new_tokens: Option<usize>,
     /// How recordings are written down.
     pub speech: SpeechOptions,
+    /// How transcripts are written to files; their texts alone if `None`.
+    pub captions: Option<Captions>,
     /// Say how the route was chosen and do nothing else.
     pub explain: bool,
 }
@@ -67,6 +71,9 @@ fn run_with(
     out: &mut dyn Write,
 ) -> Result<ExitCode> {
     let Items { items, several } = inputs::expand(request.inputs)?;
+    if let Some(captions) = &request.captions {
+        captions.check(several)?;
+    }
     let hub = context.hub()?;
     let texts = texts(request, &items, registry, &hub)?;
     let mut printer = Printer {
@@ -74,6 +81,7 @@ fn run_with(
         several,
         printed: 0,
         failed: false,
+        captions: request.captions.as_ref(),
         out,
     };
     if request.explain {

@@ -206,6 +206,18 @@ pub struct Chunk {
     pub timestamp: (f64, f64),
     /// The words.
     pub text: String,
+    /// Each word by itself; empty unless they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<Word>,
+}
+
+/// A word of a transcription.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Word {
+    /// Start and end, in seconds.
+    pub timestamp: (f64, f64),
+    /// The word, with the blank before it.
+    pub text: String,
 }
 
 /// Spoken words.

@@ -29,6 +29,9 @@ pub enum Error {
         /// What would be right.
         known: String,
     },
+    /// The model takes no text before the recording.
+    #[error("the model takes no prompt: its tokenizer has no `<|startofprev|>`")]
+    NoPrompt,
     /// The sound cannot be used.
     #[error(transparent)]
     Audio(#[from] AudioError),

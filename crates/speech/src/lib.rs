@@ -8,6 +8,7 @@ pub mod ctc;
 mod error;
 pub mod features;
 pub mod models;
+pub mod subtitles;
 pub mod vocabulary;
 pub mod whisper;
 

@@ -7,6 +7,7 @@ use anyhow::Result;
 use sensorium::{Output, Route};
 use serde::Serialize;
 
+use super::Captions;
 use crate::context::Context;
 use crate::print;
 
@@ -35,6 +36,8 @@ pub struct Printer<'a> {
     pub printed: usize,
     /// Whether one has failed.
     pub failed: bool,
+    /// How transcripts are written to files; `None` for their texts alone.
+    pub captions: Option<&'a Captions>,
     /// Standard output, or a test's buffer.
     pub out: &'a mut dyn Write,
 }
@@ -43,6 +46,16 @@ impl Printer<'_> {
     /// Prints the result of one input.
     pub fn print(&mut self, input: &str, result: Result<Output, String>) -> Result<()> {
         self.printed += 1;
+        let result = match (self.captions, result) {
+            (Some(captions), Ok(Output::Transcription(found))) => {
+                match captions.put(input, &found, self.several) {
+                    Ok(None) => return Ok(()),
+                    Ok(Some(text)) => return self.write(&text),
+                    Err(error) => Err(print::one_line(&error)),
+                }
+            }
+            (_, result) => result,
+        };
         self.failed |= result.is_err();
         let text = match (&result, self.context.global.json, self.several) {
             (Ok(output), true, false) => print::json_line(output)?,

@@ -42,6 +42,9 @@ pub enum AudioError {
         /// What there is.
         channels: usize,
     },
+    /// There is nothing to hear.
+    #[error("has no samples in the part that is to be heard")]
+    Empty,
     /// A sample is not a number.
     #[error("has a sample that is not a number, in frame {frame}")]
     NotANumber {

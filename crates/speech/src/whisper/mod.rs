@@ -195,6 +195,20 @@ impl WhisperRecognizer {
         Ok(segments)
     }
 
+    /// The tokens that tell the model what was said before, or words to expect.
+    ///
+    /// # Errors
+    /// If the tokenizer has no token that begins such a text.
+    pub fn prompt(&self, text: &str) -> Result<Vec<i64>, Error> {
+        let begin = self.tokenizer.id("<|startofprev|>").ok_or(Error::NoPrompt)?;
+        let text = format!(" {}", text.trim());
+        let ids = self.tokenizer.ids(&text, false)?;
+        // The model has room for half of its tokens.
+        let most = (self.model.max_tokens() / 2 - 1).max(1) as usize;
+        let last = ids[ids.len().saturating_sub(most)..].iter().copied();
+        Ok(std::iter::once(begin).chain(last).collect())
+    }
+
     /// The text of tokens, without special ones and times.
     ///
     /// # Errors

@@ -124,7 +124,7 @@ fn piped(text: &str) -> Vec<Row> {
     let lines = text.lines().filter_map(|line| {
         let mut parts = line.split('|');
         let audio = parts.next()?.trim().to_string();
-        let text = parts.last()?.trim().to_string();
+        let text = parts.next_back()?.trim().to_string();
         Some(Row {
             audio,
             text,

@@ -123,8 +123,8 @@ impl Recordings {
             targets.push(target);
         }
         let mut features = self.extractor.features(&rows);
-        for row in 0..rows.len() * usize::from(self.shaping.masks > 0) {
-            let mut draws = Draws::new(mix(seed, &[strings[row] as u64, 4]));
+        for (row, &string) in strings.iter().enumerate() {
+            let mut draws = Draws::new(mix(seed, &[string as u64, 4]));
             hide(&mut features, row as i64, self.shaping.masks, &mut draws);
         }
         Batch { features, targets }

@@ -73,11 +73,14 @@ pub(super) fn string(
     if gaps {
         samples.extend(silence(draws.between(0.0, 0.3)));
     }
-    if let Some(least) = distortion.noise {
-        if draws.below(2) == 0 {
-            let below = draws.between(least, least + 30.0);
-            add_noise(&mut samples, below, draws);
-        }
+    // Few rooms are as silent as the zeros between joined recordings.
+    if gaps && draws.below(5) > 0 {
+        let below = draws.between(40.0, 70.0);
+        add_noise(&mut samples, below, draws);
+    }
+    if let Some(least) = distortion.noise.filter(|_| draws.below(2) == 0) {
+        let below = draws.between(least, least + 30.0);
+        add_noise(&mut samples, below, draws);
     }
     let gain = decibels(draws.between(-distortion.gain, distortion.gain));
     samples.iter_mut().for_each(|x| *x = (*x * gain).clamp(-1.0, 1.0));
