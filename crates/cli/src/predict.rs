@@ -14,7 +14,7 @@ use std::slice;
 
 use anyhow::{Result, bail};
 use sensorium::hub::Hub;
-use sensorium::{Content, Input, OutputKind, Registry, SpeechOptions};
+use sensorium::{Content, Input, OutputKind, Registry, SpeechToTextOptions};
 
 pub use self::captions::{Captions, Kind};
 use self::pipelines::Pipelines;
@@ -45,7 +45,7 @@ pub struct Request<'a> {
     /// The most tokens that a text is continued by.
     pub max_new_tokens: Option<usize>,
     /// How recordings are written down.
-    pub speech: SpeechOptions,
+    pub speech: SpeechToTextOptions,
     /// How transcripts are written to files; their texts alone if `None`.
     pub captions: Option<Captions>,
     /// Say how the route was chosen and do nothing else.

@@ -45,10 +45,10 @@ pub use pipeline::decode_images;
 pub use pipeline::{Pipeline, PipelineError, PipelineHandle, run_decoded};
 pub use registry::{Registry, RegistryError};
 pub use route::{ModelHint, Route, RouteError, RouteRequest};
+#[cfg(feature = "speech")]
+pub use sensorium_speech::SpeechToTextOptions;
 #[cfg(feature = "text")]
 pub use seq2seq_tasks::translation_model;
-#[cfg(feature = "speech")]
-pub use speech_tasks::SpeechOptions;
 pub use task::{BoxError, Build, BuildOptions, BuildRequest, Task};
 pub use tasks::TASKS;
 #[cfg(feature = "text")]

@@ -69,7 +69,7 @@ pub struct BuildOptions {
     pub generation: crate::generation::GenerationConfig,
     /// How recordings are written down.
     #[cfg(feature = "speech")]
-    pub speech: crate::SpeechOptions,
+    pub speech: crate::SpeechToTextOptions,
 }
 
 impl<'a> BuildRequest<'a> {

@@ -29,6 +29,12 @@ pub enum Error {
         /// What would be right.
         known: String,
     },
+    /// The model cannot do what only models that write can.
+    #[error("this model spells what it hears: it cannot {cannot}")]
+    OnlySpells {
+        /// What it cannot do.
+        cannot: &'static str,
+    },
     /// The model takes no text before the recording.
     #[error("the model takes no prompt: its tokenizer has no `<|startofprev|>`")]
     NoPrompt,

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::ValueEnum;
 use sensorium::speech::subtitles::{Format, Shape};
-use sensorium::{OutputKind, SpeechOptions};
+use sensorium::{OutputKind, SpeechToTextOptions};
 
 use crate::args::InputArgs;
 use crate::context::Context;
@@ -126,7 +126,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         task: Some("automatic-speech-recognition"),
         model: args.model.as_deref(),
         output: Some(OutputKind::Transcription),
-        speech: SpeechOptions {
+        speech: SpeechToTextOptions {
             language: args.language.clone(),
             translate: args.translate,
             timestamps: args.timestamps || kind.is_some(),
@@ -135,6 +135,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             channel: args.channel,
             start: args.start,
             end: args.end,
+            ..SpeechToTextOptions::default()
         },
         captions: kind.map(|kind| Captions {
             kind,

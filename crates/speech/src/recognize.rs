@@ -1,0 +1,231 @@
+//! Speech to text, whichever family the model is of.
+
+use sensorium_generation::GenerationConfig;
+use sensorium_hub::Model;
+use serde_json::Value;
+use tch::{Device, Kind};
+
+use crate::audio::{Audio, AudioError};
+use crate::ctc::{Chunks, CtcRecognizer, Piece};
+use crate::error::Error;
+use crate::subtitles::Caption;
+use crate::whisper::{Task, WhisperOptions, WhisperRecognizer};
+
+/// Writes down what is said: Whisper, wav2vec2, HuBERT, wav2vec2-BERT.
+#[derive(Debug)]
+pub struct SpeechToText {
+    recognizer: Recognizer,
+    options: SpeechToTextOptions,
+}
+
+#[derive(Debug)]
+enum Recognizer {
+    Writing {
+        model: Box<WhisperRecognizer>,
+        options: Box<WhisperOptions>,
+    },
+    Spelling(Box<CtcRecognizer>),
+}
+
+/// How recordings are heard.
+#[derive(Debug, Clone, Default)]
+pub struct SpeechToTextOptions {
+    /// The language that is spoken, as a code (`en`); found by the model if none is named.
+    pub language: Option<String>,
+    /// Write an English translation, where the model can.
+    pub translate: bool,
+    /// Find when things are said.
+    pub timestamps: bool,
+    /// Find when each word is said.
+    pub words: bool,
+    /// What was said before, or words to expect, where the model can make use of it.
+    pub prompt: Option<String>,
+    /// The channel that is heard, from 0; the mean of all if none is named.
+    pub channel: Option<usize>,
+    /// Where to begin, in seconds.
+    pub start: f64,
+    /// Where to end, in seconds.
+    pub end: Option<f64>,
+    /// How tokens are chosen, where the model writes; what is left out comes from the model's own settings.
+    pub generation: GenerationConfig,
+}
+
+/// What is said in a recording.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Spoken {
+    /// All of it.
+    pub text: String,
+    /// Its parts with their times since the recording's beginning; empty unless asked for.
+    pub captions: Vec<Caption>,
+}
+
+impl SpeechToText {
+    /// Opens a checkpoint; floating-point weights are converted to `kind` if one is named.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged, the family is not supported, the configuration makes no sense, tensors are
+    /// missing, misshapen or left over, or the model cannot do what `options` ask for.
+    pub fn open(
+        model: &Model,
+        device: Device,
+        kind: Option<Kind>,
+        options: SpeechToTextOptions,
+    ) -> Result<Self, Error> {
+        let config = model.config()?;
+        let recognizer = match config.get("model_type").and_then(Value::as_str) {
+            Some("whisper") => {
+                let model = WhisperRecognizer::open(model, device, kind)?;
+                // As the model's own program does: five beams.
+                let mut generation = options.generation.clone();
+                generation.num_beams = generation.num_beams.or(Some(5));
+                let prompt = options
+                    .prompt
+                    .as_deref()
+                    .map(|text| model.prompt(text))
+                    .transpose()?;
+                let options = WhisperOptions {
+                    language: options.language.clone(),
+                    task: options.translate.then_some(Task::Translate),
+                    timestamps: options.timestamps,
+                    words: options.words,
+                    prompt: prompt.unwrap_or_default(),
+                    generation,
+                };
+                Recognizer::Writing {
+                    model: Box::new(model),
+                    options: Box::new(options),
+                }
+            }
+            _ if options.translate => return Err(Error::OnlySpells { cannot: "translate" }),
+            _ if options.prompt.is_some() => {
+                return Err(Error::OnlySpells {
+                    cannot: "take a prompt",
+                });
+            }
+            _ => Recognizer::Spelling(Box::new(CtcRecognizer::open(model, device, kind)?)),
+        };
+        Ok(Self { recognizer, options })
+    }
+
+    /// What is said in `audio`.
+    ///
+    /// # Errors
+    /// If there is nothing to hear, the language is not known, or a setting makes no sense.
+    pub fn transcribe(&self, audio: &Audio) -> Result<Spoken, Error> {
+        let from = self.options.start.clamp(0.0, audio.seconds());
+        let clip = match self.options.channel {
+            Some(channel) => audio.channel(channel)?.clip(from, self.options.end),
+            None => audio.clip(from, self.options.end),
+        };
+        if clip.frames() == 0 {
+            return Err(AudioError::Empty.into());
+        }
+        let mut spoken = match &self.recognizer {
+            Recognizer::Writing { model, options } => written(&clip, model, options)?,
+            Recognizer::Spelling(model) => spelt(&clip, model)?,
+        };
+        if !self.options.timestamps && !self.options.words {
+            spoken.captions.clear();
+        }
+        let length = clip.seconds();
+        let place = |start: &mut f64, end: &mut f64| {
+            *end = end.min(length).max(*start) + from;
+            *start += from;
+        };
+        for caption in &mut spoken.captions {
+            place(&mut caption.start, &mut caption.end);
+            if !self.options.words {
+                caption.words.clear();
+            }
+            for word in &mut caption.words {
+                place(&mut word.start, &mut word.end);
+            }
+        }
+        Ok(spoken)
+    }
+}
+
+fn written(clip: &Audio, model: &WhisperRecognizer, options: &WhisperOptions) -> Result<Spoken, Error> {
+    let length = clip.seconds();
+    let found = model.read(clip, options, None)?;
+    let mut latest = 0.0;
+    let captions = found.chunks.into_iter().map(|chunk| {
+        let start = chunk.start.unwrap_or(latest).min(length);
+        latest = chunk.end.unwrap_or(length).max(start);
+        Caption {
+            start,
+            end: latest,
+            text: chunk.text,
+            words: chunk.words,
+        }
+    });
+    Ok(Spoken {
+        captions: captions.collect(),
+        text: found.text.trim().to_string(),
+    })
+}
+
+fn spelt(clip: &Audio, model: &CtcRecognizer) -> Result<Spoken, Error> {
+    // The cost of attention grows with the square of the length.
+    let chunks = (clip.seconds() > 60.0).then(|| Chunks::of(30.0));
+    let spelling = model.transcribe(clip, chunks)?;
+    let caption = |phrase: Vec<Piece>| {
+        let texts: Vec<&str> = phrase.iter().map(|word| word.text.as_str()).collect();
+        let text = texts.join(" ");
+        let (start, end) = (phrase.first()?.start, phrase.last()?.end);
+        let spaced = |word: Piece| Piece {
+            text: format!(" {}", word.text),
+            ..word
+        };
+        Some(Caption {
+            start,
+            end,
+            text,
+            words: phrase.into_iter().map(spaced).collect(),
+        })
+    };
+    Ok(Spoken {
+        captions: phrases(spelling.words())
+            .into_iter()
+            .filter_map(caption)
+            .collect(),
+        text: spelling.text(),
+    })
+}
+
+/// Words before and behind a pause, or more than seven seconds of words, are not shown together.
+fn phrases(words: Vec<Piece>) -> Vec<Vec<Piece>> {
+    let mut phrases: Vec<Vec<Piece>> = Vec::new();
+    for word in words {
+        match phrases.last_mut() {
+            Some(phrase)
+                if phrase.last().is_some_and(|last| word.start - last.end < 0.8)
+                    && word.end - phrase[0].start < 7.0 =>
+            {
+                phrase.push(word);
+            }
+            _ => phrases.push(vec![word]),
+        }
+    }
+    phrases
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_and_seven_seconds_end_a_phrase() {
+        let word = |start: f64| Piece {
+            text: "a".to_string(),
+            start,
+            end: start + 0.5,
+        };
+        let found = phrases(
+            [0.0, 0.6, 3.0, 3.6, 4.4, 5.2, 6.0, 6.8, 7.6, 8.4, 9.2, 10.0]
+                .map(word)
+                .to_vec(),
+        );
+        assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [2, 9, 1]);
+    }
+}
