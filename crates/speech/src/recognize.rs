@@ -9,7 +9,7 @@ use crate::audio::{Audio, AudioError};
 use crate::ctc::{Chunks, CtcRecognizer, Piece};
 use crate::error::Error;
 use crate::subtitles::Caption;
-use crate::whisper::{Task, WhisperOptions, WhisperRecognizer};
+use crate::whisper::{Checks, Task, WhisperOptions, WhisperRecognizer};
 
 /// Writes down what is said: Whisper, wav2vec2, HuBERT, wav2vec2-BERT.
 #[derive(Debug)]
@@ -90,6 +90,7 @@ impl SpeechToText {
                     words: options.words,
                     prompt: prompt.unwrap_or_default(),
                     generation,
+                    checks: Some(Checks::default()),
                 };
                 Recognizer::Writing {
                     model: Box::new(model),

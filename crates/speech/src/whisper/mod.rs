@@ -5,6 +5,7 @@
 
 mod alignment;
 mod join;
+mod quality;
 mod segments;
 mod times;
 mod timestamps;
@@ -25,10 +26,12 @@ use crate::error::Error;
 use crate::features::{Extractor, WhisperFeatures};
 use crate::models::whisper::Whisper;
 
+pub use quality::Checks;
 pub use segments::Segment;
 pub use tokens::{Task, Tokens};
 pub use transcript::{Chunk, Transcript};
 
+use quality::Verdict;
 use times::Part;
 use timestamps::Timestamps;
 
@@ -43,6 +46,8 @@ pub struct WhisperRecognizer {
     tokenizer: Tokenizer,
     tokens: Tokens,
     published: GenerationConfig,
+    /// The token for silence.
+    no_speech: Option<i64>,
     /// Heads that follow the speech, by layer and number.
     alignment: Vec<(usize, i64)>,
     /// Neighbours over which their attention is smoothed.
@@ -65,6 +70,8 @@ pub struct WhisperOptions {
     pub prompt: Vec<i64>,
     /// How tokens are chosen; what is left out comes from the model's own settings.
     pub generation: GenerationConfig,
+    /// What windows must pass, else they are written again or left out.
+    pub checks: Option<Checks>,
 }
 
 impl WhisperRecognizer {
@@ -114,6 +121,9 @@ impl WhisperRecognizer {
                 .get("median_filter_width")
                 .and_then(Value::as_i64)
                 .unwrap_or(7),
+            no_speech: ["<|nospeech|>", "<|nocaptions|>"]
+                .iter()
+                .find_map(|token| tokenizer.id(token)),
             tokens: Tokens::new(model, &settings, &tokenizer)?,
             model: network,
             features,
@@ -178,21 +188,75 @@ impl WhisperRecognizer {
     pub fn hear(&self, mels: &Tensor, sound: i64, options: &WhisperOptions) -> Result<Vec<Segment>, Error> {
         let window = self.model.frames();
         let total = mels.size()[1];
-        let mut start = options.prompt.clone();
-        start.extend(self.start(mels, options)?);
-        let mut segments = Vec::new();
-        let mut seek = 0;
+        let begin = self.start(mels, options)?;
+        let (mut before, mut segments, mut seek) = (options.prompt.clone(), Vec::new(), 0);
         while seek < total {
             let frames = (total - seek).min(window);
             let part = mels.narrow(1, seek, frames);
-            let part = part.constant_pad_nd([0, window - frames]);
-            let written = self.write(&self.encode(&part), &start, (sound - seek) / 2, options)?;
+            let states = self.encode(&part.constant_pad_nd([0, window - frames]));
+            let start: Vec<i64> = before.iter().chain(&begin).copied().collect();
+            let steps = (sound - seek) / 2;
+            let (written, sure) = match &options.checks {
+                None => (Some(self.write(&states, &start, steps, options, 0.0)?), true),
+                Some(checks) => self.write_checked(&states, &start, steps, options, checks)?,
+            };
+            let Some(written) = written else {
+                seek += frames; // nobody speaks
+                continue;
+            };
             let offset = seek as f64 * STEP / 2.0;
             let found = segments::split(written, self.tokens.first_time, frames, offset);
             seek += found.frames.clamp(1, frames);
+            if options
+                .checks
+                .as_ref()
+                .is_some_and(|checks| checks.condition_on_previous)
+            {
+                let said = found
+                    .segments
+                    .iter()
+                    .flat_map(|segment| segment.ids.iter().copied());
+                before = self.remembered(before, said, sure);
+            }
             segments.extend(found.segments);
         }
         Ok(segments)
+    }
+
+    /// Writes until a window passes the checks; nothing if it is silent. Also says whether the words are sure enough
+    /// to be shown to the model again.
+    fn write_checked(
+        &self,
+        states: &Tensor,
+        start: &[i64],
+        steps: i64,
+        options: &WhisperOptions,
+        checks: &Checks,
+    ) -> Result<(Option<Written>, bool), Error> {
+        let mut last = (None, true);
+        for &temperature in &checks.temperatures {
+            let written = self.write(states, start, steps, options, temperature)?;
+            let quality = self.quality(states, start, &written)?;
+            let sure = temperature <= Checks::UNSURE;
+            match checks.of(&quality) {
+                Verdict::Good => return Ok((Some(written), sure)),
+                Verdict::Silence => return Ok((None, sure)),
+                Verdict::Again => last = (Some(written), sure),
+            }
+        }
+        Ok(last)
+    }
+
+    /// What was said, for the next window: no more than the model has room for.
+    fn remembered(&self, before: Vec<i64>, said: impl Iterator<Item = i64>, sure: bool) -> Vec<i64> {
+        let Some(mark) = self.tokenizer.id("<|startofprev|>").filter(|_| sure) else {
+            return Vec::new();
+        };
+        let words = before.into_iter().filter(|&id| id != mark).chain(said);
+        let words: Vec<i64> = words.collect();
+        let most = (self.model.max_tokens() / 2 - 1).max(0) as usize;
+        let last = words[words.len().saturating_sub(most)..].iter().copied();
+        std::iter::once(mark).chain(last).collect()
     }
 
     /// The tokens that tell the model what was said before, or words to expect.
@@ -287,15 +351,21 @@ impl WhisperRecognizer {
     }
 
     /// Tokens for one window, of which the first `steps` steps are no padding; without what came before and without
-    /// the end.
+    /// the end; above a `temperature` of 0 drawn by chance.
     fn write(
         &self,
         states: &Tensor,
         start: &[i64],
         steps: i64,
         options: &WhisperOptions,
+        temperature: f64,
     ) -> Result<Written, Error> {
         let mut config = options.generation.clone().merge(&self.published);
+        if temperature > 0.0 {
+            config.num_beams = None;
+            config.do_sample = Some(true);
+            config.temperature = Some(temperature as _);
+        }
         let most = usize::try_from(self.model.max_tokens()).unwrap_or(usize::MAX);
         if config.max_new_tokens.is_none() {
             let first = start.len().min((most / 2).saturating_sub(1));

@@ -1,5 +1,6 @@
 //! `sensorium eval`: how good a model is on a test set.
 
+mod asr;
 mod digits;
 mod lm;
 mod translation;
@@ -20,6 +21,8 @@ pub enum Command {
     FashionMnist(digits::Args),
     /// A text: how well a language model predicts it
     Lm(lm::Args),
+    /// Recordings: errors of words and characters
+    Asr(Box<asr::Args>),
     /// Translations: BLEU, chrF, TER beside references
     Translation(Box<translation::Args>),
 }
@@ -30,6 +33,7 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         Command::Mnist(args) => digits::run(DataName::Mnist, args, context),
         Command::FashionMnist(args) => digits::run(DataName::FashionMnist, args, context),
         Command::Lm(args) => lm::run(args, context),
+        Command::Asr(args) => asr::run(args, context),
         Command::Translation(args) => translation::run(args, context),
     }
 }

@@ -15,6 +15,7 @@ use tch::{Device, Kind, Reduction, Tensor};
 pub use data::Shaping;
 pub(super) use data::{Batch, Example, Recordings};
 pub use sound::Distortion;
+use sound::Draws;
 
 use super::Session;
 use super::session::{Plan, described, pretty};
@@ -165,6 +166,35 @@ pub(super) fn digest(sets: &[&Vec<Example>]) -> Vec<Vec<u8>> {
             sound.chain(target).collect()
         })
         .collect()
+}
+
+/// Strings of `recordings`, drawn by `seed`: 2 to `most` of them with silence in between, and what is said in each.
+///
+/// # Errors
+/// If a recording cannot be decoded.
+pub fn strings(
+    recordings: &[Recording],
+    count: usize,
+    most: usize,
+    rate: u32,
+    seed: u64,
+) -> Result<Vec<(Vec<f32>, String)>> {
+    let string = |number: usize| {
+        let mut draws = Draws::new(mix(seed, &[number as u64]));
+        let parts = 2 + draws.below(most.max(2) - 1);
+        let parts: Vec<&Recording> = (0..parts)
+            .map(|_| &recordings[draws.below(recordings.len())])
+            .collect();
+        let samples = parts
+            .iter()
+            .map(|part| part.samples(rate))
+            .collect::<Result<Vec<_>>>()?;
+        let samples: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
+        let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+        let joined = sound::string(&samples, rate, Distortion::NONE, true, &mut draws);
+        Ok((joined, texts.join(" ")))
+    };
+    (0..count).map(string).collect()
 }
 
 struct Learner<'a> {

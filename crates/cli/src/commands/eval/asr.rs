@@ -1,0 +1,207 @@
+//! `sensorium eval asr`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use sensorium::SpeechToTextOptions;
+use sensorium::metrics::wer::{Errors, character_errors, word_errors};
+use sensorium::speech::{Audio, SpeechToText};
+use sensorium::train::recipes::asr::strings;
+use sensorium::train::recordings::{self, Part};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::{print, progress, table};
+
+/// What to evaluate.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The model: a folder, a shipped model or a hub id
+    #[arg(short, long)]
+    model: String,
+    /// A manifest, folder or archive, as `train asr` reads them
+    #[arg(long, value_name = "PATH")]
+    data: PathBuf,
+    /// The recordings that are heard [default: the test's, or all if there is none]
+    #[arg(long, value_enum)]
+    part: Option<PartName>,
+    /// Only recordings of this speaker
+    #[arg(long, value_name = "NAME")]
+    speaker: Option<String>,
+    /// Hear this many strings of recordings, with silence in between, in the place of single ones
+    #[arg(long, value_name = "N")]
+    strings: Option<usize>,
+    /// The most recordings of a string
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "strings")]
+    join: usize,
+    /// The language that is spoken, e.g. en [default: the model finds it]
+    #[arg(long, value_name = "LANGUAGE")]
+    language: Option<String>,
+    /// Compare texts as they are [default: in small letters and without punctuation]
+    #[arg(long)]
+    raw: bool,
+    /// Show this many of the worst results
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    worst: usize,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PartName {
+    Train,
+    Validation,
+    Test,
+    All,
+}
+
+/// A recording, what is said in it, and what was heard.
+struct Heard {
+    name: String,
+    said: String,
+    heard: String,
+    words: Errors,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
+    let chosen = chosen(args, context)?;
+    let model = context.hub()?.resolve(&args.model)?;
+    let options = SpeechToTextOptions {
+        language: args.language.clone(),
+        ..SpeechToTextOptions::default()
+    };
+    let kind = context.global.dtype.map(|dtype| dtype.kind());
+    let recognizer = SpeechToText::open(&model, context.device()?, kind, options)?;
+    let bar = progress::items(chosen.len() as u64, "recordings", context.shows_progress());
+    let (begin, mut seconds) = (Instant::now(), 0.0);
+    let mut results = Vec::with_capacity(chosen.len());
+    let (mut words, mut characters) = (Errors::default(), Errors::default());
+    for (name, audio, said) in chosen {
+        let audio = audio()?;
+        seconds += audio.seconds();
+        let heard = recognizer.transcribe(&audio)?.text;
+        let [said, heard] = [said, heard].map(|text| if args.raw { text } else { plain(&text) });
+        let errors = word_errors(&said, &heard);
+        words = words.plus(&errors);
+        characters = characters.plus(&character_errors(&said, &heard));
+        results.push(Heard {
+            name,
+            said,
+            heard,
+            words: errors,
+        });
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let speed = seconds / begin.elapsed().as_secs_f64();
+    results.sort_by_key(|result| std::cmp::Reverse(result.words.count()));
+    let whole = results.iter().filter(|result| result.words.count() == 0).count();
+    let count = results.len();
+    results.retain(|result| result.words.count() > 0);
+    results.truncate(args.worst);
+    if context.global.json {
+        let worst = results
+            .iter()
+            .map(|result| json!({ "input": result.name, "said": result.said, "heard": result.heard }));
+        print::json(&json!({
+            "wer": words.rate(), "cer": characters.rate(), "words": words, "characters": characters,
+            "recordings": count, "without_error": whole, "times_real_time": speed,
+            "worst": worst.collect::<Vec<_>>(),
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |name: &str, errors: &Errors| {
+        let numbers = [
+            errors.said(),
+            errors.substitutions,
+            errors.deletions,
+            errors.insertions,
+        ];
+        let rate = format!("{:.2} %", 100.0 * errors.rate());
+        let mut row = vec![name.to_string(), rate];
+        row.extend(numbers.map(|number| table::thousands(number as u64)));
+        row
+    };
+    let header = ["errors of", "rate", "said", "wrong", "missed", "added"];
+    let rows = [
+        header.map(str::to_string).to_vec(),
+        row("words", &words),
+        row("characters", &characters),
+    ];
+    let mut text = table::aligned(&rows, None);
+    text += &format!("\n{whole} of {count} recordings without an error; {speed:.1} times real time\n");
+    for result in &results {
+        text += &format!(
+            "\n{}\n  said   {}\n  heard  {}\n",
+            result.name, result.said, result.heard
+        );
+    }
+    print::text(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+type Sound = Box<dyn FnOnce() -> Result<Audio>>;
+
+/// Names, sounds and texts of what is heard.
+fn chosen(args: &Args, context: &Context) -> Result<Vec<(String, Sound, String)>> {
+    let all = recordings::read(&args.data)?;
+    let tests = all.iter().any(|recording| recording.part == Some(Part::Test));
+    let part = match args.part {
+        Some(PartName::Train) => Some(Part::Train),
+        Some(PartName::Validation) => Some(Part::Validation),
+        Some(PartName::Test) => Some(Part::Test),
+        None if tests => Some(Part::Test),
+        Some(PartName::All) | None => None,
+    };
+    let mut chosen = match part {
+        Some(part) => recordings::part(&all, part, 0.1, context.global.seed.unwrap_or(0)),
+        None => all,
+    };
+    if let Some(speaker) = &args.speaker {
+        chosen.retain(|recording| recording.speaker.as_ref() == Some(speaker));
+    }
+    if chosen.is_empty() {
+        bail!("{} has no such recordings", args.data.display());
+    }
+    let Some(count) = args.strings else {
+        let sound = |recording: recordings::Recording| {
+            let (name, text) = (recording.id.clone(), recording.text.clone());
+            let sound: Sound = Box::new(move || Ok(recording.audio()?));
+            (name, sound, text)
+        };
+        return Ok(chosen.into_iter().map(sound).collect());
+    };
+    let rate = chosen[0].audio()?.rate();
+    let strings = strings(&chosen, count, args.join, rate, context.global.seed.unwrap_or(0))?;
+    let sound = |(number, (samples, text)): (usize, (Vec<f32>, String))| {
+        let sound: Sound = Box::new(move || Ok(Audio::new(samples, 1, rate)?));
+        (format!("string {}", number + 1), sound, text)
+    };
+    Ok(strings.into_iter().enumerate().map(sound).collect())
+}
+
+/// In small letters, words apart by single blanks, without punctuation but for apostrophes within words.
+fn plain(text: &str) -> String {
+    let kept: String = text
+        .to_lowercase()
+        .chars()
+        .map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' })
+        .collect();
+    let words = kept.split_whitespace().map(|word| word.trim_matches('\''));
+    words
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn punctuation_does_not_count() {
+        assert_eq!(plain("Don't -- stop, 'Élan'!"), "don't stop élan");
+    }
+}
