@@ -5,6 +5,7 @@ pub mod lm;
 pub mod mnist;
 mod recorder;
 mod session;
+pub mod sounds;
 pub mod translation;
 
 pub use session::Session;

@@ -1,19 +1,18 @@
 //! `sensorium train asr`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::ValueEnum;
 use sensorium::blocks::Params;
 use sensorium::speech::vocabulary::{Units, Vocabulary};
-use sensorium::train::recipes::asr::{self, Corpus, Distortion, Report, Settings, Shaping};
-use sensorium::train::recordings::{self, Part};
+use sensorium::train::recipes::asr::{self, Report, Settings, Shaping};
 use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, TrainerConfig};
 use serde_json::{Value, json};
 
 use super::display::Display;
 use super::options::{RunArgs, factor, share, stopped};
+use super::sound_args::{ChangeArgs, DataArgs};
 use crate::context::Context;
 use crate::print;
 
@@ -22,16 +21,8 @@ use crate::print;
 pub struct Args {
     #[command(flatten)]
     run: RunArgs,
-    /// A manifest (JSON Lines, CSV, TSV with the columns audio and text), or a folder or .tar.gz: with manifests, in
-    /// the layout of LibriSpeech, FSDD or yesno, or with a .txt beside each recording
-    #[arg(long, value_name = "PATH")]
-    data: PathBuf,
-    /// Share of the recordings that validate where the data set has none for it
-    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.1)]
-    held_out: f64,
-    /// This speaker's recordings validate, and only they
-    #[arg(long, value_name = "NAME", conflicts_with = "held_out")]
-    held_out_speaker: Option<String>,
+    #[command(flatten)]
+    data: DataArgs,
     /// Go on training this checkpoint: a folder, a shipped model, a hub id
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["layers", "heads", "width", "units", "rate", "bands"])]
     init: Option<String>,
@@ -62,18 +53,8 @@ pub struct Args {
     /// Join up to this many recordings with silence in between
     #[arg(long, value_name = "N", default_value_t = 1)]
     join: usize,
-    /// Play recordings up to this share faster or slower
-    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.1)]
-    speed: f64,
-    /// Add noise to half of the recordings, at least this many decibels softer than they are
-    #[arg(long, value_name = "DB", value_parser = clap::value_parser!(f64))]
-    noise: Option<f64>,
-    /// Make recordings louder or softer by up to this many decibels
-    #[arg(long, value_name = "DB", default_value_t = 6.0)]
-    gain: f64,
-    /// SpecAugment: stretches of time and of the spectrum that are silenced
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    masks: usize,
+    #[command(flatten)]
+    change: ChangeArgs,
     /// Share of the features dropped in training
     #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.1)]
     dropout: f64,
@@ -95,7 +76,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     context.only_f32("training of recognisers")?;
     let device = context.device()?;
     let folder = args.run.folder()?;
-    let corpus = corpus(args, context)?;
+    let corpus = args.data.corpus(context)?;
     let (config, features, params, vocabulary) = match &args.init {
         Some(name) => {
             let model = context.hub()?.resolve(name)?;
@@ -148,30 +129,6 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn corpus(args: &Args, context: &Context) -> Result<Corpus> {
-    let all = recordings::read(&args.data)?;
-    if let Some(name) = &args.held_out_speaker {
-        let of_speaker = |recording: &&_| of(recording, name);
-        fn of(recording: &recordings::Recording, name: &str) -> bool {
-            recording.speaker.as_deref() == Some(name)
-        }
-        return Ok(Corpus {
-            validation: all.iter().filter(of_speaker).cloned().collect(),
-            train: all
-                .iter()
-                .filter(|recording| !of(recording, name))
-                .cloned()
-                .collect(),
-        });
-    }
-    let seed = context.global.seed.unwrap_or(0);
-    let part = |part| recordings::part(&all, part, args.held_out, seed);
-    Ok(Corpus {
-        train: part(Part::Train),
-        validation: part(Part::Validation),
-    })
-}
-
 fn settings(args: &Args, model: Value, features: Value, context: &Context) -> Settings {
     let fine_tuned = args.init.is_some();
     let mut trainer = TrainerConfig {
@@ -194,17 +151,13 @@ fn settings(args: &Args, model: Value, features: Value, context: &Context) -> Se
     Settings {
         model,
         features,
-        data: args.data.display().to_string(),
+        data: args.data.name(),
         batch_size: args.batch_size,
         shaping: Shaping {
             join: args.join.max(1),
             gaps: args.join > 1,
-            distortion: Distortion {
-                speed: args.speed,
-                noise: args.noise,
-                gain: args.gain,
-            },
-            masks: args.masks,
+            distortion: args.change.distortion(),
+            masks: args.change.masks,
         },
         trainer,
     }

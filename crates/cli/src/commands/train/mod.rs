@@ -5,6 +5,8 @@ mod display;
 mod lm;
 mod mnist;
 mod options;
+mod sound_args;
+mod sounds;
 mod translation;
 
 use std::process::ExitCode;
@@ -25,6 +27,8 @@ pub enum Command {
     Lm(Box<lm::Args>),
     /// A recogniser of speech, from scratch or from a checkpoint
     Asr(Box<asr::Args>),
+    /// A classifier of recordings: what is said, or who says it
+    Sounds(Box<sounds::Args>),
     /// A translator, from scratch or from a checkpoint
     Translation(Box<translation::Args>),
 }
@@ -36,6 +40,7 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         Command::FashionMnist(args) => mnist::run(DataName::FashionMnist, args, context),
         Command::Lm(args) => lm::run(args, context),
         Command::Asr(args) => asr::run(args, context),
+        Command::Sounds(args) => sounds::run(args, context),
         Command::Translation(args) => translation::run(args, context),
     }
 }
