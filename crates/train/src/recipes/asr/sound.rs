@@ -59,6 +59,8 @@ pub(super) fn string(
     draws: &mut Draws,
 ) -> Vec<f32> {
     let mut samples = Vec::new();
+    // Recordings also come cut to the word.
+    let gaps = gaps && draws.below(4) > 0;
     let silence = |seconds: f64| vec![0.0f32; (seconds * f64::from(rate)) as usize];
     for (number, part) in parts.iter().enumerate() {
         let lead = if number == 0 { 0.3 } else { 0.5 };
@@ -185,6 +187,7 @@ mod tests {
         let make = |seed| string(&parts, 8000, changed, true, &mut Draws::new(seed));
         assert_eq!(make(7), make(7));
         assert_ne!(make(7), make(8));
-        assert!(make(7).len() > 1000 && make(7).iter().all(|x| x.abs() <= 1.0));
+        assert!((0..9).any(|seed| make(seed).len() > 2000));
+        assert!(make(7).iter().all(|x| x.abs() <= 1.0));
     }
 }
