@@ -20,6 +20,10 @@ const SHOWN: &[(&str, &[&str])] = &[
         "translate into German",
         &["translate", "A black dog runs through the snow.", "--to", "de"],
     ),
+    (
+        "write down what is said",
+        &["transcribe", "examples/samples/speech/pi.wav"],
+    ),
 ];
 
 /// Sets everything up, builds the program and runs it.

@@ -7,11 +7,36 @@ use crate::{Init, Params, ParamsError};
 /// A one-dimensional convolution.
 #[derive(Debug)]
 pub struct Conv1d {
-    weight: Tensor, // [out, in / groups, size]
+    weight: Weight,
     bias: Option<Tensor>,
     stride: i64,
     padding: i64,
     groups: i64,
+}
+
+/// `[out, in / groups, size]`.
+#[derive(Debug)]
+enum Weight {
+    Plain(Tensor),
+    /// In training: one length for each step, and directions, of which the weight is made anew for each pass.
+    Normed {
+        lengths: Tensor,
+        directions: Tensor,
+    },
+}
+
+impl Weight {
+    fn normed(lengths: &Tensor, directions: &Tensor) -> Tensor {
+        let square = (directions * directions).sum_dim_intlist([0i64, 1].as_slice(), true, None);
+        directions * (lengths / square.sqrt())
+    }
+
+    fn tensor(&self) -> Tensor {
+        match self {
+            Self::Plain(weight) => weight.shallow_clone(),
+            Self::Normed { lengths, directions } => Self::normed(lengths, directions),
+        }
+    }
 }
 
 /// The sizes of a [`Conv1d`].
@@ -34,7 +59,7 @@ impl Conv1d {
     /// If the checkpoint lacks a tensor or has it with another shape.
     pub fn new(params: &Params, shape: Conv1dShape, bias: bool, init: Init) -> Result<Self, ParamsError> {
         let weight = params.weight("weight", &shape.weight(), init)?;
-        Self::of(params, weight, shape, bias)
+        Self::of(params, Weight::Plain(weight), shape, bias)
     }
 
     /// The same with a weight that is stored as directions and lengths, one length for each of its steps (arXiv
@@ -55,12 +80,14 @@ impl Conv1d {
         };
         let lengths = params.weight(names[0], &[1, 1, shape.size], Init::Const(1.0))?;
         let directions = params.weight(names[1], &shape.weight(), init)?;
-        let square = (&directions * &directions).sum_dim_intlist([0i64, 1].as_slice(), true, None);
-        let weight = directions * (lengths / square.sqrt());
+        let weight = match lengths.requires_grad() {
+            true => Weight::Normed { lengths, directions },
+            false => Weight::Plain(Weight::normed(&lengths, &directions)),
+        };
         Self::of(params, weight, shape, bias)
     }
 
-    fn of(params: &Params, weight: Tensor, shape: Conv1dShape, bias: bool) -> Result<Self, ParamsError> {
+    fn of(params: &Params, weight: Weight, shape: Conv1dShape, bias: bool) -> Result<Self, ParamsError> {
         let bias = match bias {
             true => Some(params.weight("bias", &[shape.outputs], Init::Const(0.0))?),
             false => None,
@@ -87,7 +114,7 @@ impl Conv1d {
     /// `x` is `[batch, in, time]`, the result `[batch, out, (time + 2 · padding - size) / stride + 1]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.conv1d(
-            &self.weight,
+            &self.weight.tensor(),
             self.bias.as_ref(),
             self.stride,
             self.padding,
@@ -100,5 +127,39 @@ impl Conv1d {
 impl Conv1dShape {
     fn weight(&self) -> [i64; 3] {
         [self.outputs, self.inputs / self.groups, self.size]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+
+    #[test]
+    fn a_normed_weight_is_trained_again_and_again() {
+        let params = Params::fresh(3);
+        let shape = Conv1dShape {
+            inputs: 4,
+            outputs: 4,
+            size: 3,
+            groups: 2,
+        };
+        let conv = Conv1d::weight_normed(&params, shape, true, Init::FanIn).expect("a layer");
+        let x = Tensor::randn([1, 4, 9], (Kind::Float, Device::Cpu));
+        let lengths = match &conv.weight {
+            Weight::Normed { lengths, .. } => lengths.shallow_clone(),
+            Weight::Plain(_) => panic!("fresh parameters are trained"),
+        };
+        for _ in 0..2 {
+            let loss = conv.forward(&x).square().sum(Kind::Float);
+            let grads = Tensor::run_backward(&[loss], &[&lengths], false, false);
+            assert!(grads[0].abs().sum(Kind::Float).double_value(&[]) > 0.0);
+        }
+        let before = conv.forward(&x);
+        tch::no_grad(|| {
+            let _ = lengths.shallow_clone().g_add_scalar_(1.0);
+        });
+        assert_ne!(before, conv.forward(&x));
     }
 }

@@ -77,6 +77,28 @@ pub static MODELS: &[ShippedModel] = &[
             "README.md",
         ]
     ),
+    shipped_model!(
+        "fsdd-strings",
+        "automatic-speech-recognition",
+        [
+            "config.json",
+            "model.safetensors",
+            "preprocessor_config.json",
+            "tokenizer_config.json",
+            "vocab.json",
+            "README.md",
+        ]
+    ),
+    shipped_model!(
+        "fsdd-digits",
+        "audio-classification",
+        [
+            "config.json",
+            "model.safetensors",
+            "preprocessor_config.json",
+            "README.md",
+        ]
+    ),
 ];
 
 /// The shipped model called `name`.

@@ -193,7 +193,8 @@ pub const TASKS: &[Task] = &[
         inputs: &[Audio],
         output: OutputKind::Transcription,
         architectures: &["WhisperForConditionalGeneration", "ForCTC", "ForSpeechSeq2Seq"],
-        model_types: &["whisper", "wav2vec2", "hubert"],
+        default_model: Some("fsdd-strings"),
+        model_types: &["whisper", "wav2vec2", "hubert", "wav2vec2-bert"],
         build: SPEECH_RECOGNITION,
         ..Task::EMPTY
     },
@@ -202,7 +203,13 @@ pub const TASKS: &[Task] = &[
         summary: "Say what is heard",
         inputs: &[Audio],
         output: OutputKind::Classification,
-        architectures: &["ForAudioClassification", "Wav2Vec2ForSequenceClassification"],
+        architectures: &[
+            "ForAudioClassification",
+            "HubertForSequenceClassification",
+            "Wav2Vec2BertForSequenceClassification",
+            "Wav2Vec2ForSequenceClassification",
+        ],
+        default_model: Some("fsdd-digits"),
         model_types: &["audio-spectrogram-transformer"],
         build: AUDIO_CLASSIFICATION,
         ..Task::EMPTY
