@@ -326,6 +326,7 @@ mod tests {
         let chunks = vec![Chunk {
             timestamp: (0.0, 1.5),
             text: "a".into(),
+            words: Vec::new(),
         }];
         check(
             Output::Transcription(Transcription {

@@ -196,7 +196,6 @@ pub const TASKS: &[Task] = &[
         default_model: Some("fsdd-strings"),
         model_types: &["whisper", "wav2vec2", "hubert", "wav2vec2-bert"],
         build: SPEECH_RECOGNITION,
-        ..Task::EMPTY
     },
     Task {
         name: "audio-classification",
