@@ -186,12 +186,23 @@ fn spelt(clip: &Audio, model: &CtcRecognizer) -> Result<Spoken, Error> {
         })
     };
     Ok(Spoken {
-        captions: phrases(spelling.words())
+        captions: phrases(lasting(spelling.words()))
             .into_iter()
             .filter_map(caption)
             .collect(),
         text: spelling.text(),
     })
+}
+
+/// The network says each letter once and is silent while it lasts: a word goes on until the next one, but not for long.
+fn lasting(mut words: Vec<Piece>) -> Vec<Piece> {
+    const LONGEST: f64 = 0.5;
+    let starts: Vec<f64> = words.iter().skip(1).map(|word| word.start).collect();
+    let next = starts.into_iter().chain([f64::INFINITY]);
+    for (word, next) in words.iter_mut().zip(next) {
+        word.end = (word.end + LONGEST).min(next);
+    }
+    words
 }
 
 /// Words before and behind a pause, or more than seven seconds of words, are not shown together.
@@ -228,5 +239,10 @@ mod tests {
                 .to_vec(),
         );
         assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [2, 9, 1]);
+        let ends: Vec<f64> = lasting([0.0, 0.6, 3.0].map(word).to_vec())
+            .iter()
+            .map(|word| word.end)
+            .collect();
+        assert_eq!(ends, [0.6, 1.6, 4.0]);
     }
 }
