@@ -200,12 +200,24 @@ impl CtcRecognizer {
     /// What the tokens `ids` of neighbouring states spell.
     pub fn spell(&self, ids: &[usize]) -> Spelling {
         let seconds = self.network.encoder().stride() as f64 / f64::from(self.rate());
-        let mut letters = Vec::new();
+        let apart = self.vocabulary.is_of_words();
+        let mut letters: Vec<Piece> = Vec::new();
         let mut at = 0;
         for run in ids.chunk_by(|a, b| a == b) {
             if run[0] != self.vocabulary.blank {
+                let text = self.vocabulary.letter(run[0]);
+                if let Some(last) = letters
+                    .last()
+                    .filter(|last| apart && last.text != " " && text != " ")
+                {
+                    letters.push(Piece {
+                        text: " ".to_string(),
+                        start: last.end,
+                        end: last.end,
+                    });
+                }
                 letters.push(Piece {
-                    text: self.vocabulary.letter(run[0]),
+                    text,
                     start: at as f64 * seconds,
                     end: (at + run.len()) as f64 * seconds,
                 });

@@ -11,6 +11,7 @@ pub mod models;
 mod recognize;
 pub mod subtitles;
 pub mod vocabulary;
+pub mod voice;
 pub mod whisper;
 
 pub use audio::{Audio, AudioError};
@@ -18,4 +19,5 @@ pub use classify::{AudioClassifier, Function, Label};
 pub use ctc::{CtcRecognizer, Piece};
 pub use error::Error;
 pub use recognize::{SpeechToText, SpeechToTextOptions, Spoken};
+pub use voice::VoiceActivity;
 pub use whisper::{WhisperOptions, WhisperRecognizer};

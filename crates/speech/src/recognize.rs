@@ -9,6 +9,7 @@ use crate::audio::{Audio, AudioError};
 use crate::ctc::{Chunks, CtcRecognizer, Piece};
 use crate::error::Error;
 use crate::subtitles::Caption;
+use crate::voice::{VoiceActivity, Voices};
 use crate::whisper::{Checks, Task, WhisperOptions, WhisperRecognizer};
 
 /// Writes down what is said: Whisper, wav2vec2, HuBERT, wav2vec2-BERT.
@@ -28,7 +29,7 @@ enum Recognizer {
 }
 
 /// How recordings are heard.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct SpeechToTextOptions {
     /// The language that is spoken, as a code (`en`); found by the model if none is named.
     pub language: Option<String>,
@@ -40,6 +41,10 @@ pub struct SpeechToTextOptions {
     pub words: bool,
     /// What was said before, or words to expect, where the model can make use of it.
     pub prompt: Option<String>,
+    /// Words that may be said, such as names, of which the model is reminded in each part of the recording.
+    pub hot_words: Option<String>,
+    /// Where nobody speaks nothing is heard, or everywhere if there is none.
+    pub voice_activity: Option<VoiceActivity>,
     /// The channel that is heard, from 0; the mean of all if none is named.
     pub channel: Option<usize>,
     /// Where to begin, in seconds.
@@ -48,6 +53,24 @@ pub struct SpeechToTextOptions {
     pub end: Option<f64>,
     /// How tokens are chosen, where the model writes; what is left out comes from the model's own settings.
     pub generation: GenerationConfig,
+}
+
+impl Default for SpeechToTextOptions {
+    fn default() -> Self {
+        Self {
+            language: None,
+            translate: false,
+            timestamps: false,
+            words: false,
+            prompt: None,
+            hot_words: None,
+            voice_activity: Some(VoiceActivity::default()),
+            channel: None,
+            start: 0.0,
+            end: None,
+            generation: GenerationConfig::default(),
+        }
+    }
 }
 
 /// What is said in a recording.
@@ -83,7 +106,9 @@ impl SpeechToText {
                     .as_deref()
                     .map(|text| model.prompt(text))
                     .transpose()?;
+                let hot_words = options.hot_words.as_deref().map(|words| model.words(words));
                 let options = WhisperOptions {
+                    hot_words: hot_words.transpose()?.unwrap_or_default(),
                     language: options.language.clone(),
                     task: options.translate.then_some(Task::Translate),
                     timestamps: options.timestamps,
@@ -101,6 +126,11 @@ impl SpeechToText {
             _ if options.prompt.is_some() => {
                 return Err(Error::OnlySpells {
                     cannot: "take a prompt",
+                });
+            }
+            _ if options.hot_words.is_some() => {
+                return Err(Error::OnlySpells {
+                    cannot: "take hot words",
                 });
             }
             _ => Recognizer::Spelling(Box::new(CtcRecognizer::open(model, device, kind)?)),
@@ -121,26 +151,34 @@ impl SpeechToText {
         if clip.frames() == 0 {
             return Err(AudioError::Empty.into());
         }
+        let voices = match &self.options.voice_activity {
+            Some(activity) => activity.find(&clip)?,
+            None => Voices::whole(&clip),
+        };
+        let heard = voices.of(&clip);
+        if heard.frames() == 0 {
+            return Ok(Spoken::default());
+        }
         let mut spoken = match &self.recognizer {
-            Recognizer::Writing { model, options } => written(&clip, model, options)?,
-            Recognizer::Spelling(model) => spelt(&clip, model)?,
+            Recognizer::Writing { model, options } => written(&heard, model, options)?,
+            Recognizer::Spelling(model) => spelt(&heard, model)?,
         };
         if !self.options.timestamps && !self.options.words {
             spoken.captions.clear();
         }
-        let length = clip.seconds();
-        let place = |start: &mut f64, end: &mut f64| {
-            *end = end.min(length).max(*start) + from;
-            *start += from;
-        };
+        let length = heard.seconds();
         for caption in &mut spoken.captions {
-            place(&mut caption.start, &mut caption.end);
             if !self.options.words {
                 caption.words.clear();
             }
             for word in &mut caption.words {
-                place(&mut word.start, &mut word.end);
+                let end = word.end.min(length).max(word.start);
+                let (start, end) = voices.original_span(word.start, end);
+                (word.start, word.end) = (start + from, end + from);
             }
+            let end = caption.end.min(length).max(caption.start);
+            caption.start = voices.original(caption.start, true) + from;
+            caption.end = voices.original(end, false).max(caption.start - from) + from;
         }
         Ok(spoken)
     }

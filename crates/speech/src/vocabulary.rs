@@ -132,6 +132,17 @@ impl Vocabulary {
         self.tokens.len()
     }
 
+    /// Whether each token that stands for something is a word, so that there is a space between any two.
+    pub fn is_of_words(&self) -> bool {
+        let named = |token: &&String| {
+            !token.is_empty() && **token != self.delimiter && !self.special.contains(*token)
+        };
+        self.tokens
+            .iter()
+            .filter(named)
+            .all(|token| token.chars().nth(1).is_some())
+    }
+
     /// The token between words.
     pub fn delimiter(&self) -> Option<usize> {
         self.tokens.iter().position(|token| *token == self.delimiter)

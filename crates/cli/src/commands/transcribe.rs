@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use sensorium::speech::VoiceActivity;
 use sensorium::speech::subtitles::{Format, Shape};
 use sensorium::{OutputKind, SpeechToTextOptions};
 
@@ -33,6 +34,14 @@ pub struct Args {
     /// What was said before, or words to expect
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
+
+    /// Words that may be said, such as names, to be spelt like this
+    #[arg(long, value_name = "TEXT")]
+    hot_words: Option<String>,
+
+    /// Hear pauses of more than two seconds, too, instead of leaving them out
+    #[arg(long)]
+    no_vad: bool,
 
     /// Also say when things are said (with --json)
     #[arg(long)]
@@ -132,6 +141,8 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             timestamps: args.timestamps || kind.is_some(),
             words: args.words || shape != Shape::default(),
             prompt: args.prompt.clone(),
+            hot_words: args.hot_words.clone(),
+            voice_activity: (!args.no_vad).then(VoiceActivity::default),
             channel: args.channel,
             start: args.start,
             end: args.end,

@@ -126,12 +126,20 @@ impl Audio {
 
     /// From `start` to `end`, in seconds; what lies outside the recording is left out.
     pub fn clip(&self, start: f64, end: Option<f64>) -> Self {
+        self.clips(&[(start, end.unwrap_or(f64::INFINITY))])
+    }
+
+    /// Several such parts, one behind the other.
+    pub fn clips(&self, spans: &[(f64, f64)]) -> Self {
+        // Infinity becomes the largest number.
         let frame =
             |seconds: f64| ((seconds.max(0.0) * f64::from(self.rate)).round() as usize).min(self.frames());
-        let from = frame(start);
-        let to = end.map_or(self.frames(), frame).max(from);
+        let part = |&(start, end): &(f64, f64)| {
+            let from = frame(start);
+            &self.samples[from * self.channels..frame(end).max(from) * self.channels]
+        };
         Self {
-            samples: self.samples[from * self.channels..to * self.channels].to_vec(),
+            samples: spans.iter().map(part).collect::<Vec<_>>().concat(),
             ..*self
         }
     }

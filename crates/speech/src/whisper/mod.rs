@@ -11,10 +11,11 @@ mod times;
 mod timestamps;
 mod tokens;
 mod transcript;
+mod windows;
 mod words;
 
+use sensorium_blocks::Params;
 use sensorium_blocks::seq2seq::Decoder;
-use sensorium_blocks::{Params, in_f32};
 use sensorium_generation::{DecoderSession, GenerationConfig, Options, Prompt, generate};
 use sensorium_hub::Model;
 use sensorium_tokenizer::{DecodeOptions, Tokenizer};
@@ -31,7 +32,6 @@ pub use segments::Segment;
 pub use tokens::{Task, Tokens};
 pub use transcript::{Chunk, Transcript};
 
-use quality::Verdict;
 use times::Part;
 use timestamps::Timestamps;
 
@@ -68,6 +68,8 @@ pub struct WhisperOptions {
     pub words: bool,
     /// Tokens before the first ones: what was said before, or words to expect.
     pub prompt: Vec<i64>,
+    /// Tokens of words to expect, which are put before those of what was said in each window.
+    pub hot_words: Vec<i64>,
     /// How tokens are chosen; what is left out comes from the model's own settings.
     pub generation: GenerationConfig,
     /// What windows must pass, else they are written again or left out.
@@ -181,98 +183,6 @@ impl WhisperRecognizer {
         self.hear(&mels, sound, &options)
     }
 
-    /// What is said in a spectrogram `[mels, frames]` of any length, of which the first `sound` frames are no padding.
-    ///
-    /// # Errors
-    /// As [`transcribe`](Self::transcribe).
-    pub fn hear(&self, mels: &Tensor, sound: i64, options: &WhisperOptions) -> Result<Vec<Segment>, Error> {
-        let window = self.model.frames();
-        let total = mels.size()[1];
-        let begin = self.start(mels, options)?;
-        let (mut before, mut segments, mut seek) = (options.prompt.clone(), Vec::new(), 0);
-        while seek < total {
-            let frames = (total - seek).min(window);
-            let part = mels.narrow(1, seek, frames);
-            let states = self.encode(&part.constant_pad_nd([0, window - frames]));
-            let start: Vec<i64> = before.iter().chain(&begin).copied().collect();
-            let steps = (sound - seek) / 2;
-            let (written, sure) = match &options.checks {
-                None => (Some(self.write(&states, &start, steps, options, 0.0)?), true),
-                Some(checks) => self.write_checked(&states, &start, steps, options, checks)?,
-            };
-            let Some(written) = written else {
-                seek += frames; // nobody speaks
-                continue;
-            };
-            let offset = seek as f64 * STEP / 2.0;
-            let found = segments::split(written, self.tokens.first_time, frames, offset);
-            seek += found.frames.clamp(1, frames);
-            if options
-                .checks
-                .as_ref()
-                .is_some_and(|checks| checks.condition_on_previous)
-            {
-                let said = found
-                    .segments
-                    .iter()
-                    .flat_map(|segment| segment.ids.iter().copied());
-                before = self.remembered(before, said, sure);
-            }
-            segments.extend(found.segments);
-        }
-        Ok(segments)
-    }
-
-    /// Writes until a window passes the checks; nothing if it is silent. Also says whether the words are sure enough
-    /// to be shown to the model again.
-    fn write_checked(
-        &self,
-        states: &Tensor,
-        start: &[i64],
-        steps: i64,
-        options: &WhisperOptions,
-        checks: &Checks,
-    ) -> Result<(Option<Written>, bool), Error> {
-        let mut last = (None, true);
-        for &temperature in &checks.temperatures {
-            let written = self.write(states, start, steps, options, temperature)?;
-            let quality = self.quality(states, start, &written)?;
-            let sure = temperature <= Checks::UNSURE;
-            match checks.of(&quality) {
-                Verdict::Good => return Ok((Some(written), sure)),
-                Verdict::Silence => return Ok((None, sure)),
-                Verdict::Again => last = (Some(written), sure),
-            }
-        }
-        Ok(last)
-    }
-
-    /// What was said, for the next window: no more than the model has room for.
-    fn remembered(&self, before: Vec<i64>, said: impl Iterator<Item = i64>, sure: bool) -> Vec<i64> {
-        let Some(mark) = self.tokenizer.id("<|startofprev|>").filter(|_| sure) else {
-            return Vec::new();
-        };
-        let words = before.into_iter().filter(|&id| id != mark).chain(said);
-        let words: Vec<i64> = words.collect();
-        let most = (self.model.max_tokens() / 2 - 1).max(0) as usize;
-        let last = words[words.len().saturating_sub(most)..].iter().copied();
-        std::iter::once(mark).chain(last).collect()
-    }
-
-    /// The tokens that tell the model what was said before, or words to expect.
-    ///
-    /// # Errors
-    /// If the tokenizer has no token that begins such a text.
-    pub fn prompt(&self, text: &str) -> Result<Vec<i64>, Error> {
-        let begin = self.tokenizer.id("<|startofprev|>").ok_or(Error::NoPrompt)?;
-        let text = format!(" {}", text.trim());
-        let ids = self.tokenizer.ids(&text, false)?;
-        // The model has room for half of its tokens.
-        let most = (self.model.max_tokens() / 2 - 1).max(1) as usize;
-        let last = ids[ids.len().saturating_sub(most)..].iter().copied();
-        Ok(std::iter::once(begin).chain(last).collect())
-    }
-
     /// The text of tokens, without special ones and times.
     ///
     /// # Errors
@@ -309,45 +219,6 @@ impl WhisperRecognizer {
 
     fn encode(&self, mels: &Tensor) -> Tensor {
         tch::no_grad(|| self.model.encode(&mels.unsqueeze(0).to_device(self.device)))
-    }
-
-    /// The tokens that say what is wanted.
-    fn start(&self, mels: &Tensor, options: &WhisperOptions) -> Result<Vec<i64>, Error> {
-        let mut ids = vec![self.tokens.start];
-        match &options.language {
-            Some(language) => ids.push(self.tokens.language(language)?),
-            None if !self.tokens.languages.is_empty() => ids.push(self.detect(mels)),
-            None => {}
-        }
-        // Without language and task the reference names no task.
-        let task = options
-            .task
-            .or(options.language.as_ref().map(|_| Task::Transcribe));
-        ids.extend(task.and_then(|task| self.tokens.task(task)));
-        if !options.timestamps {
-            ids.push(self.tokens.no_timestamps);
-        }
-        Ok(ids)
-    }
-
-    /// The token of the language that is spoken in the first window.
-    fn detect(&self, mels: &Tensor) -> i64 {
-        let window = self.model.frames();
-        let frames = mels.size()[1].min(window);
-        let part = mels.narrow(1, 0, frames).constant_pad_nd([0, window - frames]);
-        let logits = tch::no_grad(|| {
-            let memory = self.model.remember(&self.encode(&part));
-            let start = Tensor::from_slice(&[self.tokens.start])
-                .view([1, 1])
-                .to_device(self.device);
-            let decoder = self.model.decoder();
-            let states = decoder.forward(&start, Default::default(), &memory, None, false, None);
-            in_f32(&decoder.logits(&states)).view([-1])
-        });
-        let score = |id: i64| logits.double_value(&[id]);
-        let ids = self.tokens.languages.iter().map(|(_, id)| *id);
-        ids.max_by(|&a, &b| score(a).total_cmp(&score(b)))
-            .unwrap_or(self.tokens.start)
     }
 
     /// Tokens for one window, of which the first `steps` steps are no padding; without what came before and without

@@ -65,7 +65,7 @@ pub(super) fn string(
     for (number, part) in parts.iter().enumerate() {
         let lead = if number == 0 { 0.3 } else { 0.5 };
         if gaps {
-            samples.extend(silence(draws.between(0.0, lead)));
+            samples.extend(silence(pause(lead, draws)));
         }
         // Those who speak a string speak it in one manner: most of the change is the same for all.
         let speed = 1.0 + draws.between(-distortion.speed, distortion.speed);
@@ -73,11 +73,11 @@ pub(super) fn string(
         samples.extend(stretched(part, speed).into_iter().map(|x| x * gain));
     }
     if gaps {
-        samples.extend(silence(draws.between(0.0, 0.3)));
+        samples.extend(silence(pause(0.3, draws)));
     }
     // Few rooms are as silent as the zeros between joined recordings.
     if gaps && draws.below(5) > 0 {
-        let below = draws.between(40.0, 70.0);
+        let below = draws.between(40.0, 90.0);
         add_noise(&mut samples, below, draws);
     }
     if let Some(least) = distortion.noise.filter(|_| draws.below(2) == 0) {
@@ -87,6 +87,12 @@ pub(super) fn string(
     let gain = decibels(draws.between(-distortion.gain, distortion.gain));
     samples.iter_mut().for_each(|x| *x = (*x * gain).clamp(-1.0, 1.0));
     samples
+}
+
+/// Seconds of silence: mostly at most `short`, now and then up to two.
+fn pause(short: f64, draws: &mut Draws) -> f64 {
+    let longest = if draws.below(5) == 0 { 2.0 } else { short };
+    draws.between(0.0, longest)
 }
 
 fn decibels(value: f64) -> f32 {
