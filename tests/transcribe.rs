@@ -247,3 +247,41 @@ fn recordings_are_classified_and_scored() {
     assert_eq!(value["words"]["deletions"], 1, "{value}");
     assert!((value["wer"].as_f64().expect("a rate") - 1.0 / 7.0).abs() < 1e-9);
 }
+
+#[test]
+fn a_known_text_is_found_in_a_recording() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let sample = sample().display().to_string();
+    let found = run(
+        home,
+        &[
+            "align",
+            &sample,
+            "--text",
+            "Three, one four!\nOne five nine",
+            "--json",
+        ],
+    );
+    assert!(found.status.success(), "{}", stderr(&found));
+    let found: Value = serde_json::from_str(&stdout(&found)).expect("JSON");
+    let chunks = found["chunks"].as_array().expect("chunks");
+    assert_eq!(chunks.len(), 2);
+    let mut latest = 0.0;
+    let words = chunks
+        .iter()
+        .flat_map(|chunk| chunk["words"].as_array().expect("words"));
+    for word in words {
+        let begin = word["timestamp"][0].as_f64().expect("a time");
+        assert!(begin >= latest, "{found}");
+        latest = word["timestamp"][1].as_f64().expect("a time");
+        assert!(latest > begin && latest < 5.7, "{found}");
+    }
+    let failed = run(home, &["align", &sample, "--text", "hello"]);
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(
+        stderr(&failed).contains("knows no word or letter"),
+        "{}",
+        stderr(&failed)
+    );
+}

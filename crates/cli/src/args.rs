@@ -88,6 +88,8 @@ pub enum Command {
     Summarize(Box<commands::summarize::Args>),
     /// Write down what is said in recordings
     Transcribe(commands::transcribe::Args),
+    /// Find when each word of a known text is said in a recording
+    Align(commands::align::Args),
     /// Train a model
     #[command(subcommand)]
     Train(commands::train::Command),

@@ -4,6 +4,7 @@
 
 mod args;
 mod bars;
+mod caption_args;
 mod commands;
 mod context;
 mod inputs;

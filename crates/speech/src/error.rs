@@ -68,6 +68,17 @@ pub enum Error {
         "the model's scores are not numbers: its weights are damaged, or this precision is too small for it"
     )]
     NotNumbers,
+    /// A text without any letter that the model knows.
+    #[error("the model knows no word or letter of the text")]
+    NothingToAlign,
+    /// A text that cannot be said in so short a time.
+    #[error("{seconds:.2} seconds are too short to say the text, which has {tokens} tokens")]
+    TooShortForText {
+        /// The length of the recording.
+        seconds: f64,
+        /// Tokens of the text.
+        tokens: usize,
+    },
     /// The recording is too short for a model.
     #[error("the recording has {samples} samples at {rate} Hz, the model needs at least {least}")]
     TooShort {

@@ -16,7 +16,7 @@ pub mod whisper;
 
 pub use audio::{Audio, AudioError};
 pub use classify::{AudioClassifier, Function, Label};
-pub use ctc::{CtcRecognizer, Piece};
+pub use ctc::{Aligned, CtcRecognizer, Piece};
 pub use error::Error;
 pub use recognize::{SpeechToText, SpeechToTextOptions, Spoken};
 pub use voice::VoiceActivity;

@@ -205,9 +205,7 @@ fn written(clip: &Audio, model: &WhisperRecognizer, options: &WhisperOptions) ->
 }
 
 fn spelt(clip: &Audio, model: &CtcRecognizer) -> Result<Spoken, Error> {
-    // The cost of attention grows with the square of the length.
-    let chunks = (clip.seconds() > 60.0).then(|| Chunks::of(30.0));
-    let spelling = model.transcribe(clip, chunks)?;
+    let spelling = model.transcribe(clip, Chunks::for_length(clip.seconds()))?;
     let caption = |phrase: Vec<Piece>| {
         let texts: Vec<&str> = phrase.iter().map(|word| word.text.as_str()).collect();
         let text = texts.join(" ");
@@ -224,23 +222,12 @@ fn spelt(clip: &Audio, model: &CtcRecognizer) -> Result<Spoken, Error> {
         })
     };
     Ok(Spoken {
-        captions: phrases(lasting(spelling.words()))
+        captions: phrases(model.lasting(spelling.words()))
             .into_iter()
             .filter_map(caption)
             .collect(),
         text: spelling.text(),
     })
-}
-
-/// The network says each letter once and is silent while it lasts: a word goes on until the next one, but not for long.
-fn lasting(mut words: Vec<Piece>) -> Vec<Piece> {
-    const LONGEST: f64 = 0.5;
-    let starts: Vec<f64> = words.iter().skip(1).map(|word| word.start).collect();
-    let next = starts.into_iter().chain([f64::INFINITY]);
-    for (word, next) in words.iter_mut().zip(next) {
-        word.end = (word.end + LONGEST).min(next);
-    }
-    words
 }
 
 /// Words before and behind a pause, or more than seven seconds of words, are not shown together.
@@ -277,10 +264,5 @@ mod tests {
                 .to_vec(),
         );
         assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [2, 9, 1]);
-        let ends: Vec<f64> = lasting([0.0, 0.6, 3.0].map(word).to_vec())
-            .iter()
-            .map(|word| word.end)
-            .collect();
-        assert_eq!(ends, [0.6, 1.6, 4.0]);
     }
 }

@@ -156,27 +156,45 @@ impl Vocabulary {
     /// The tokens of a text, words apart; letters in the case that the vocabulary has. None if it has no token for
     /// something in it.
     pub fn encode(&self, text: &str) -> Option<Vec<usize>> {
-        let find = |token: &str| {
-            let cases = [token.to_string(), token.to_uppercase(), token.to_lowercase()];
-            let found = |case: &String| self.tokens.iter().position(|known| known == case);
-            cases.iter().find_map(found)
-        };
-        let delimiter = find(&self.delimiter);
+        let delimiter = self.find(&self.delimiter);
         let mut ids = Vec::new();
         for (number, word) in text.split_whitespace().enumerate() {
             if number > 0 {
                 ids.extend(delimiter);
             }
-            match find(word) {
+            match self.find(word) {
                 Some(id) if word.chars().count() > 1 => ids.push(id),
                 _ => {
                     for letter in word.chars() {
-                        ids.push(find(&letter.to_string())?);
+                        ids.push(self.find(&letter.to_string())?);
                     }
                 }
             }
         }
         Some(ids)
+    }
+
+    /// The tokens of one word, without the characters that there is no token for.
+    pub fn encode_known(&self, word: &str) -> Vec<usize> {
+        let plain: String = word.chars().filter(|letter| letter.is_alphanumeric()).collect();
+        let whole = [word, plain.as_str()]
+            .into_iter()
+            .filter(|word| word.chars().nth(1).is_some());
+        match whole.into_iter().find_map(|word| self.find(word)) {
+            Some(id) => vec![id],
+            None if self.is_of_words() => Vec::new(),
+            None => word
+                .chars()
+                .filter_map(|letter| self.find(&letter.to_string()))
+                .collect(),
+        }
+    }
+
+    /// A token in the case that the vocabulary has.
+    fn find(&self, token: &str) -> Option<usize> {
+        let cases = [token.to_string(), token.to_uppercase(), token.to_lowercase()];
+        let found = |case: &String| self.tokens.iter().position(|known| known == case);
+        cases.iter().find_map(found)
     }
 
     /// What the token says; none if it stands for no letter.

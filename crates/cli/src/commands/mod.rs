@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod align;
 pub mod chat;
 pub mod classify;
 pub mod completions;
@@ -34,6 +35,7 @@ pub fn run(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Translate(args) => translate::run(&args, context),
         Command::Summarize(args) => summarize::run(&args, context),
         Command::Transcribe(args) => transcribe::run(&args, context),
+        Command::Align(args) => align::run(&args, context),
         Command::Train(command) => train::run(&command, context),
         Command::Eval(command) => eval::run(&command, context),
         Command::Models(command) => models::run(&command, context),

@@ -1,17 +1,16 @@
 //! `sensorium transcribe`: what is said in recordings.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::ValueEnum;
 use sensorium::speech::VoiceActivity;
-use sensorium::speech::subtitles::{Format, Shape};
+use sensorium::speech::subtitles::Shape;
 use sensorium::{OutputKind, SpeechToTextOptions};
 
 use crate::args::InputArgs;
+use crate::caption_args::CaptionArgs;
 use crate::context::Context;
-use crate::predict::{self, Captions, Kind, Request};
+use crate::predict::{self, Request};
 
 /// The flags of `transcribe`.
 #[derive(Debug, clap::Args)]
@@ -51,29 +50,8 @@ pub struct Args {
     #[arg(long)]
     words: bool,
 
-    /// Write a file of this kind [default: the text alone]
-    #[arg(short, long, value_enum)]
-    format: Option<FormatName>,
-
-    /// Write to this file; of several inputs, to files of their names in this folder
-    #[arg(short, long, value_name = "PATH")]
-    out: Option<PathBuf>,
-
-    /// The most characters of a subtitle's line
-    #[arg(long, value_name = "N", help_heading = "Subtitles")]
-    max_line_width: Option<usize>,
-
-    /// The most lines of a subtitle
-    #[arg(long, value_name = "N", help_heading = "Subtitles")]
-    max_line_count: Option<usize>,
-
-    /// The most words of a subtitle's line
-    #[arg(long, value_name = "N", help_heading = "Subtitles")]
-    max_words_per_line: Option<usize>,
-
-    /// Underline each word while it is said
-    #[arg(long, help_heading = "Subtitles")]
-    highlight_words: bool,
+    #[command(flatten)]
+    captions: CaptionArgs,
 
     /// Hear this channel, from 0 [default: the mean of all]
     #[arg(long, value_name = "N")]
@@ -88,22 +66,6 @@ pub struct Args {
     end: Option<f64>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum FormatName {
-    /// A line for each part
-    Txt,
-    /// SubRip subtitles
-    Srt,
-    /// WebVTT subtitles
-    Vtt,
-    /// A table: begin and end in milliseconds, text
-    Tsv,
-    /// Lyrics: the begin of each line
-    Lrc,
-    /// All that is known
-    Json,
-}
-
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|x: &f64| x.is_finite() && *x >= 0.0);
     seconds.ok_or_else(|| "expected a number of seconds, 0 or more".to_string())
@@ -111,25 +73,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
-    let kind = match args.format {
-        Some(FormatName::Json) => Some(Kind::Json),
-        Some(FormatName::Txt) => Some(Kind::Captions(Format::Text)),
-        Some(FormatName::Srt) => Some(Kind::Captions(Format::Srt)),
-        Some(FormatName::Vtt) => Some(Kind::Captions(Format::Vtt)),
-        Some(FormatName::Tsv) => Some(Kind::Captions(Format::Tsv)),
-        Some(FormatName::Lrc) => Some(Kind::Captions(Format::Lrc)),
-        None if args.out.is_some() => Some(match context.global.json {
-            true => Kind::Json,
-            false => Kind::Captions(by_name(args)),
-        }),
-        None => None,
-    };
-    let shape = Shape {
-        max_line_width: args.max_line_width,
-        max_line_count: args.max_line_count,
-        max_words_per_line: args.max_words_per_line,
-        highlight_words: args.highlight_words,
-    };
+    let captions = args.captions.captions(context.global.json);
     let request = Request {
         inputs: &args.inputs.inputs,
         task: Some("automatic-speech-recognition"),
@@ -138,8 +82,8 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         speech: SpeechToTextOptions {
             language: args.language.clone(),
             translate: args.translate,
-            timestamps: args.timestamps || kind.is_some(),
-            words: args.words || shape != Shape::default(),
+            timestamps: args.timestamps || captions.is_some(),
+            words: args.words || args.captions.shape() != Shape::default(),
             prompt: args.prompt.clone(),
             hot_words: args.hot_words.clone(),
             voice_activity: (!args.no_vad).then(VoiceActivity::default),
@@ -148,28 +92,8 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             end: args.end,
             ..SpeechToTextOptions::default()
         },
-        captions: kind.map(|kind| Captions {
-            kind,
-            shape,
-            out: args.out.clone(),
-        }),
+        captions,
         ..Request::default()
     };
     predict::run(&request, context)
-}
-
-/// The kind of file that the name in `--out` stands for.
-fn by_name(args: &Args) -> Format {
-    let ending = args
-        .out
-        .as_ref()
-        .and_then(|out| out.extension())
-        .map(|ending| ending.to_ascii_lowercase());
-    match ending.as_ref().and_then(|ending| ending.to_str()) {
-        Some("srt") => Format::Srt,
-        Some("vtt") => Format::Vtt,
-        Some("tsv") => Format::Tsv,
-        Some("lrc") => Format::Lrc,
-        _ => Format::Text,
-    }
 }

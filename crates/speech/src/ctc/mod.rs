@@ -1,5 +1,7 @@
 //! Speech to text by connectionist temporal classification (Graves et al., 2006): a letter, or none, each 20 ms.
 
+mod align;
+
 use sensorium_blocks::Params;
 use sensorium_hub::Model;
 use serde_json::Value;
@@ -11,6 +13,8 @@ use crate::features::Extractor;
 use crate::models::ctc::CtcNetwork;
 use crate::models::{MODEL_TYPES, States};
 use crate::vocabulary::Vocabulary;
+
+pub use align::Aligned;
 
 /// A recogniser that spells: wav2vec2, HuBERT, wav2vec2-BERT.
 #[derive(Debug)]
@@ -42,6 +46,11 @@ pub struct Chunks {
 }
 
 impl Chunks {
+    /// Those of a recording of so many seconds: none of a short one, as the cost of attention grows with the square.
+    pub fn for_length(seconds: f64) -> Option<Self> {
+        (seconds > 60.0).then(|| Self::of(30.0))
+    }
+
     /// Pieces of `length` seconds that share a sixth with each neighbour.
     pub fn of(length: f64) -> Self {
         Self {
@@ -147,25 +156,47 @@ impl CtcRecognizer {
     /// # Errors
     /// If it is shorter than a state, or the scores are not numbers.
     pub fn transcribe(&self, audio: &Audio, chunks: Option<Chunks>) -> Result<Spelling, Error> {
-        let samples = audio.mono_at(self.rate())?;
-        let ids = match chunks {
-            None => self.heard(samples)?,
-            Some(chunks) => self.in_chunks(&samples, chunks)?,
-        };
-        Ok(self.spell(&ids))
+        let scores = self.heard(audio.mono_at(self.rate())?, chunks)?;
+        let ids = Vec::<i64>::try_from(scores.argmax(-1, false)).unwrap_or_default();
+        Ok(self.spell(&ids.into_iter().map(|id| id as usize).collect::<Vec<_>>()))
     }
 
-    fn heard(&self, samples: Vec<f32>) -> Result<Vec<usize>, Error> {
-        let (logits, _) = self.logits(&[samples], false)?;
-        if bool::try_from(logits.isnan().any()).unwrap_or(true) {
-            return Err(Error::NotNumbers);
+    /// Log probabilities of the tokens at each step, `[steps, vocabulary]`.
+    ///
+    /// # Errors
+    /// As [`transcribe`](Self::transcribe).
+    pub fn scores(&self, audio: &Audio) -> Result<Tensor, Error> {
+        let logits = self.heard(audio.mono_at(self.rate())?, Chunks::for_length(audio.seconds()))?;
+        Ok(logits.log_softmax(-1, Kind::Float).to_device(Device::Cpu))
+    }
+
+    /// Seconds of a step.
+    pub fn step_seconds(&self) -> f64 {
+        self.network.encoder().stride() as f64 / f64::from(self.rate())
+    }
+
+    /// Scores, `[steps, vocabulary]`.
+    fn heard(&self, samples: Vec<f32>, chunks: Option<Chunks>) -> Result<Tensor, Error> {
+        let one = |samples| {
+            let (logits, _) = self.logits(&[samples], false)?;
+            match bool::try_from(logits.isnan().any()) {
+                Ok(false) => Ok(logits.squeeze_dim(0)),
+                _ => Err(Error::NotNumbers),
+            }
+        };
+        match chunks {
+            None => one(samples),
+            Some(chunks) => self.in_chunks(&samples, chunks, one),
         }
-        let ids = Vec::<i64>::try_from(logits.argmax(-1, false).view([-1])).unwrap_or_default();
-        Ok(ids.into_iter().map(|id| id as usize).collect())
     }
 
     /// Cut as the reference's pipeline cuts.
-    fn in_chunks(&self, samples: &[f32], chunks: Chunks) -> Result<Vec<usize>, Error> {
+    fn in_chunks(
+        &self,
+        samples: &[f32],
+        chunks: Chunks,
+        one: impl Fn(Vec<f32>) -> Result<Tensor, Error>,
+    ) -> Result<Tensor, Error> {
         let stride = self.network.encoder().stride() as f64;
         let aligned =
             |seconds: f64| ((seconds * f64::from(self.rate()) / stride).round_ties_even() * stride) as usize;
@@ -175,31 +206,31 @@ impl CtcRecognizer {
             aligned(chunks.right),
         );
         let step = length.saturating_sub(left + right).max(stride as usize);
-        let mut ids = Vec::new();
+        let mut scores = Vec::new();
         for begin in (0..samples.len()).step_by(step) {
             let end = (begin + length).min(samples.len());
             let (first, last) = (begin == 0, begin + length >= samples.len());
             let count = end - begin;
             let left = if first { 0 } else { left };
             let right = if last { 0 } else { right };
-            if count > left && count >= self.network.encoder().least_samples() {
-                let part = self.heard(samples[begin..end].to_vec())?;
+            if first || count > left && count >= self.network.encoder().least_samples() {
+                let part = one(samples[begin..end].to_vec())?;
                 let steps = (count as f64 / stride).round_ties_even();
-                let share =
-                    |samples: usize| (samples as f64 / count as f64 * steps).round_ties_even() as usize;
-                let to = (steps as usize).saturating_sub(share(right)).min(part.len());
-                ids.extend_from_slice(&part[share(left).min(to)..to]);
+                let share = |samples: usize| (samples as f64 / count as f64 * steps).round_ties_even() as i64;
+                let to = (steps as i64 - share(right)).clamp(0, part.size()[0]);
+                let from = share(left).min(to);
+                scores.push(part.narrow(0, from, to - from));
             }
             if last {
                 break;
             }
         }
-        Ok(ids)
+        Ok(Tensor::cat(&scores, 0))
     }
 
     /// What the tokens `ids` of neighbouring states spell.
     pub fn spell(&self, ids: &[usize]) -> Spelling {
-        let seconds = self.network.encoder().stride() as f64 / f64::from(self.rate());
+        let seconds = self.step_seconds();
         let apart = self.vocabulary.is_of_words();
         let mut letters: Vec<Piece> = Vec::new();
         let mut at = 0;
@@ -230,6 +261,12 @@ impl CtcRecognizer {
         }
     }
 
+    /// The network says each letter once and is silent while it lasts: a word goes on until the next one, but not for
+    /// long.
+    pub fn lasting(&self, words: Vec<Piece>) -> Vec<Piece> {
+        lasting(words, if self.vocabulary.is_of_words() { 0.5 } else { 0.1 })
+    }
+
     /// What `ids` spell without the tokens that stand for no letter, which are taken out first.
     pub fn plain_text(&self, ids: &[usize]) -> String {
         let plain = ids.iter().copied().filter(|&id| !self.vocabulary.is_special(id));
@@ -242,6 +279,15 @@ impl CtcRecognizer {
         let text: String = letters.map(|&id| self.vocabulary.letter(id)).collect();
         text.trim().to_string()
     }
+}
+
+fn lasting(mut words: Vec<Piece>, longest: f64) -> Vec<Piece> {
+    let starts: Vec<f64> = words.iter().skip(1).map(|word| word.start).collect();
+    let next = starts.into_iter().chain([f64::INFINITY]);
+    for (word, next) in words.iter_mut().zip(next) {
+        word.end = (word.end + longest).min(next.max(word.end));
+    }
+    words
 }
 
 /// Says so if `config` names a family that [`SpeechEncoder`](crate::models::SpeechEncoder) does not build.
@@ -266,4 +312,21 @@ pub(crate) fn harmless(name: &str) -> bool {
     ["masked_spec_embed", "layer_weights"]
         .iter()
         .any(|end| name.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_last_until_the_next_one() {
+        let word = |start: f64| Piece {
+            text: "a".to_string(),
+            start,
+            end: start + 0.5,
+        };
+        let words = lasting([0.0, 0.6, 3.0].map(word).to_vec(), 0.5);
+        let ends: Vec<f64> = words.iter().map(|word| word.end).collect();
+        assert_eq!(ends, [0.6, 1.6, 3.5 + 0.5]);
+    }
 }

@@ -1,0 +1,100 @@
+//! The flags of commands that write words with times.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use sensorium::speech::subtitles::{Format, Shape};
+
+use crate::predict::{Captions, Kind};
+
+/// What is written, and where.
+#[derive(Debug, clap::Args)]
+pub struct CaptionArgs {
+    /// Write a file of this kind [default: the text alone]
+    #[arg(short, long, value_enum)]
+    format: Option<FormatName>,
+
+    /// Write to this file; of several inputs, to files of their names in this folder
+    #[arg(short, long, value_name = "PATH")]
+    out: Option<PathBuf>,
+
+    /// The most characters of a subtitle's line
+    #[arg(long, value_name = "N", help_heading = "Subtitles")]
+    max_line_width: Option<usize>,
+
+    /// The most lines of a subtitle
+    #[arg(long, value_name = "N", help_heading = "Subtitles")]
+    max_line_count: Option<usize>,
+
+    /// The most words of a subtitle's line
+    #[arg(long, value_name = "N", help_heading = "Subtitles")]
+    max_words_per_line: Option<usize>,
+
+    /// Underline each word while it is said
+    #[arg(long, help_heading = "Subtitles")]
+    highlight_words: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum FormatName {
+    /// A line for each part
+    Txt,
+    /// SubRip subtitles
+    Srt,
+    /// WebVTT subtitles
+    Vtt,
+    /// A table: begin and end in milliseconds, text
+    Tsv,
+    /// Lyrics: the begin of each line
+    Lrc,
+    /// All that is known
+    Json,
+}
+
+impl CaptionArgs {
+    /// How captions are cut into lines.
+    pub fn shape(&self) -> Shape {
+        Shape {
+            max_line_width: self.max_line_width,
+            max_line_count: self.max_line_count,
+            max_words_per_line: self.max_words_per_line,
+            highlight_words: self.highlight_words,
+        }
+    }
+
+    /// What is written; none for the text alone. `json` is the program's general flag.
+    pub fn captions(&self, json: bool) -> Option<Captions> {
+        let kind = match self.format {
+            Some(FormatName::Json) => Kind::Json,
+            Some(FormatName::Txt) => Kind::Captions(Format::Text),
+            Some(FormatName::Srt) => Kind::Captions(Format::Srt),
+            Some(FormatName::Vtt) => Kind::Captions(Format::Vtt),
+            Some(FormatName::Tsv) => Kind::Captions(Format::Tsv),
+            Some(FormatName::Lrc) => Kind::Captions(Format::Lrc),
+            None if self.out.is_none() => return None,
+            None if json => Kind::Json,
+            None => Kind::Captions(self.by_name()),
+        };
+        Some(Captions {
+            kind,
+            shape: self.shape(),
+            out: self.out.clone(),
+        })
+    }
+
+    /// The kind of file that the name in `--out` stands for.
+    fn by_name(&self) -> Format {
+        let ending = self.out.as_ref().and_then(|out| out.extension());
+        match ending
+            .map(|ending| ending.to_ascii_lowercase())
+            .as_ref()
+            .and_then(|ending| ending.to_str())
+        {
+            Some("srt") => Format::Srt,
+            Some("vtt") => Format::Vtt,
+            Some("tsv") => Format::Tsv,
+            Some("lrc") => Format::Lrc,
+            _ => Format::Text,
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `sensorium align`: when each word of a known text is said.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use sensorium::speech::{Aligned, Audio, CtcRecognizer};
+use sensorium::{Chunk, Transcription, Word};
+
+use crate::caption_args::CaptionArgs;
+use crate::context::Context;
+use crate::{inputs, print};
+
+/// The flags of `align`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The recording
+    #[arg(value_name = "RECORDING")]
+    recording: PathBuf,
+
+    /// What is said in it
+    #[arg(
+        long,
+        value_name = "TEXT",
+        required_unless_present = "text_file",
+        conflicts_with = "text_file"
+    )]
+    text: Option<String>,
+
+    /// A file with what is said in it, a line for each subtitle
+    #[arg(long, value_name = "FILE")]
+    text_file: Option<PathBuf>,
+
+    /// A model that spells (wav2vec2, HuBERT, wav2vec2-BERT): a folder, a shipped model or a hub id
+    #[arg(short, long, default_value = "fsdd-strings")]
+    model: String,
+
+    #[command(flatten)]
+    captions: CaptionArgs,
+}
+
+/// Runs the command.
+pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
+    let name = args.recording.display();
+    let audio = Audio::open(&args.recording).with_context(|| format!("cannot use {name}"))?;
+    let text = match (&args.text, &args.text_file) {
+        (Some(text), _) => text.clone(),
+        (None, Some(file)) => {
+            let bytes = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+            inputs::utf8(bytes, &file.display().to_string())?
+        }
+        (None, None) => String::new(),
+    };
+    let model = context.hub()?.resolve(&args.model)?;
+    let kind = context.global.dtype.map(|dtype| dtype.kind());
+    let recognizer = CtcRecognizer::open(&model, context.device()?, kind)?;
+    let words = recognizer
+        .align(&audio, &text)
+        .with_context(|| format!("cannot align {name}"))?;
+    for word in words.iter().filter(|word| word.score == 0.0) {
+        context.note(&format!("the model knows no letter of `{}`", word.piece.text));
+    }
+    let captions = args.captions.captions(context.global.json);
+    let found = transcription(&text, &words);
+    match captions {
+        Some(captions) => {
+            if let Some(text) = captions.put(&name.to_string(), &found, false)? {
+                print::text(&text)?;
+            }
+        }
+        None if context.global.json => print::json(&found)?,
+        None => {
+            let line = |word: &Aligned| {
+                let piece = &word.piece;
+                format!(
+                    "{:.2}\t{:.2}\t{:.2}\t{}\n",
+                    piece.start, piece.end, word.score, piece.text
+                )
+            };
+            print::text(&words.iter().map(line).collect::<String>())?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A chunk for each line of the text.
+fn transcription(text: &str, words: &[Aligned]) -> Transcription {
+    let mut left = words.iter();
+    let chunk = |line: &str| {
+        let words: Vec<&Aligned> = left.by_ref().take(line.split_whitespace().count()).collect();
+        let (first, last) = (words.first()?, words.last()?);
+        Some(Chunk {
+            timestamp: (first.piece.start, last.piece.end),
+            text: line.trim().to_string(),
+            words: words
+                .iter()
+                .map(|word| Word {
+                    timestamp: (word.piece.start, word.piece.end),
+                    text: format!(" {}", word.piece.text),
+                })
+                .collect(),
+        })
+    };
+    Transcription {
+        chunks: text.lines().filter_map(chunk).collect(),
+        text: text.trim().to_string(),
+    }
+}
