@@ -46,19 +46,18 @@ fn a_prompt_is_continued_from_anywhere() {
 }
 
 #[test]
-fn routing_finds_text_generation_and_asks_for_a_model() {
+fn routing_finds_text_generation() {
     let tiny = Tiny::new();
     fs::write(tiny.beside("prompt.txt"), "The old map").expect("a file");
     let explained = tiny.run(&["run", "prompt.txt", "--explain", "--json"], b"");
     let explained: Value = serde_json::from_str(&stdout(&explained)).expect("JSON");
     assert_eq!(explained["task"], "text-generation");
-    tiny.refuses(
-        &["run", "Once upon a time"],
-        b"",
-        &[
-            "`text-generation`",
-            "name a model folder or a hub id with --model",
-        ],
+    assert_eq!(explained["model"], "shakespeare");
+    let written = tiny.run(&["run", "Once upon a time"], b"");
+    assert!(
+        written.status.success() && stdout(&written).len() > 20,
+        "{}",
+        stderr(&written)
     );
     tiny.refuses(&["run", "none.txt", "-m", "tiny"], b"", &["cannot read none.txt"]);
     tiny.refuses(

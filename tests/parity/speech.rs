@@ -331,6 +331,7 @@ fn whisper_options(params: Option<&Map<String, Value>>) -> Result<WhisperOptions
         },
         timestamps: timestamps == json!(true),
         words: false,
+        hot_words: Vec::new(),
         checks: None,
         prompt: match prompt {
             Value::Null => Vec::new(),

@@ -56,8 +56,21 @@ pub enum Edit<'a, T> {
     Insertion(&'a T),
 }
 
-/// The fewest edits (Levenshtein 1966); of equally few, those with substitutions.
+/// The fewest edits (Levenshtein 1966); of equally few, those that RapidFuzz finds, which jiwer counts.
 pub fn align<'a, T: PartialEq>(said: &'a [T], heard: &'a [T]) -> Vec<Edit<'a, T>> {
+    let same = |pairs: &mut dyn Iterator<Item = (&'a T, &'a T)>| pairs.take_while(|(a, b)| a == b).count();
+    let head = same(&mut said.iter().zip(heard));
+    let tail = same(&mut said[head..].iter().rev().zip(heard[head..].iter().rev()));
+    let hits = |words: &'a [T]| words.iter().map(Edit::Hit);
+    let (end, heard_end) = (said.len() - tail, heard.len() - tail);
+    hits(&said[..head])
+        .chain(align_different(&said[head..end], &heard[head..heard_end]))
+        .chain(hits(&said[end..]))
+        .collect()
+}
+
+/// The same for what begins and ends differently.
+fn align_different<'a, T: PartialEq>(said: &'a [T], heard: &'a [T]) -> Vec<Edit<'a, T>> {
     let width = heard.len() + 1;
     let mut costs = vec![0u32; (said.len() + 1) * width];
     for i in 0..=said.len() {
@@ -74,23 +87,22 @@ pub fn align<'a, T: PartialEq>(said: &'a [T], heard: &'a [T]) -> Vec<Edit<'a, T>
             };
         }
     }
+    let cost = |i: usize, j: usize| costs[i * width + j];
     let (mut i, mut j) = (said.len(), heard.len());
     let mut edits = Vec::with_capacity(i.max(j));
     while i > 0 || j > 0 {
-        let cost = costs[i * width + j];
-        let wrong = i > 0 && j > 0 && said[i - 1] != heard[j - 1];
-        if i > 0 && j > 0 && cost == costs[(i - 1) * width + j - 1] + u32::from(wrong) {
-            (i, j) = (i - 1, j - 1);
-            edits.push(match wrong {
-                true => Edit::Substitution(&said[i], &heard[j]),
-                false => Edit::Hit(&said[i]),
-            });
-        } else if i > 0 && cost == costs[(i - 1) * width + j] + 1 {
+        if j == 0 || i > 0 && cost(i, j) == cost(i - 1, j) + 1 {
             i -= 1;
             edits.push(Edit::Deletion(&said[i]));
-        } else {
+        } else if i == 0 || j > 1 && cost(i, j - 1) < cost(i - 1, j - 1) {
             j -= 1;
             edits.push(Edit::Insertion(&heard[j]));
+        } else {
+            (i, j) = (i - 1, j - 1);
+            edits.push(match said[i] == heard[j] {
+                true => Edit::Hit(&said[i]),
+                false => Edit::Substitution(&said[i], &heard[j]),
+            });
         }
     }
     edits.reverse();
@@ -130,7 +142,7 @@ mod tests {
     #[test]
     fn edits_are_counted() {
         let found = word_errors("the cat  sat on the mat", "the cat sit on mat now");
-        assert_eq!(found.hits, 4);
+        assert_eq!(found.hits, 3); // as jiwer counts: three substitutions
         assert_eq!(found.count(), 3);
         assert!((found.rate() - 0.5).abs() < 1e-12);
         assert_eq!(word_errors("a b", "").deletions, 2);
@@ -140,6 +152,42 @@ mod tests {
         assert_eq!((found.substitutions, found.insertions), (2, 1));
         let all = found.plus(&found);
         assert_eq!((all.said(), all.count()), (12, 6));
+    }
+
+    /// Hits, substitutions, deletions and insertions by jiwer 4.0.
+    #[test]
+    fn ties_are_broken_as_by_jiwer() {
+        let cases = [
+            ("c a d d", "a a a", [1, 2, 1, 0]),
+            ("c a b c c b a", "b a c c b", [4, 1, 2, 0]),
+            ("c c c", "c d", [1, 1, 1, 0]),
+            ("b b b d c a c a c", "b d d c d", [3, 2, 4, 0]),
+            ("b b c c a a a d", "d c b b a", [2, 3, 3, 0]),
+            ("b d c b c d c", "b c a a b c b a c", [4, 3, 0, 2]),
+            ("c d a", "c", [1, 0, 2, 0]),
+            ("c c", "c", [1, 0, 1, 0]),
+            ("c b d a c", "d c b c", [3, 0, 2, 1]),
+            ("b c a c a d b", "c c a d b d", [5, 0, 2, 1]),
+            ("a a a a", "b a d", [1, 2, 1, 0]),
+            ("c a a c", "b d b b d d d", [0, 4, 0, 3]),
+            ("b", "d b d b d b a", [1, 0, 0, 6]),
+            ("c", "b b b d c", [1, 0, 0, 4]),
+            ("c a c", "d a", [1, 1, 1, 0]),
+            ("d a d b b c c d", "d b c c d d", [4, 2, 2, 0]),
+            ("c b", "d", [0, 1, 1, 0]),
+            ("c a b", "d d d b a b b a", [2, 1, 0, 5]),
+            ("a d d b a", "b c d d", [2, 1, 2, 1]),
+            ("a", "a", [1, 0, 0, 0]),
+            ("c b a c a a c c", "a d", [1, 1, 6, 0]),
+            ("b c d b d d a", "a c", [1, 1, 5, 0]),
+            ("d d d a b c d d a", "b c b b b c d c c", [3, 6, 0, 0]),
+            ("a b a c a a d d a", "b d c c b b a a c", [3, 5, 1, 1]),
+        ];
+        for (said, heard, expected) in cases {
+            let found = word_errors(said, heard);
+            let found = [found.hits, found.substitutions, found.deletions, found.insertions];
+            assert_eq!(found, expected, "{said} / {heard}");
+        }
     }
 
     #[test]

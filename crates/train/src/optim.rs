@@ -327,8 +327,9 @@ mod tests {
         tch::manual_seed(1);
         let options = (Kind::Double, Device::Cpu);
         for shape in [[8, 24], [24, 8], [16, 16]] {
-            let scales = Tensor::logspace(0.0, -1.0, shape[1], 10.0, options);
-            let grad = Tensor::randn(shape, options) * scales;
+            let (u, values, v) = Tensor::randn(shape, options).svd(true, true);
+            let values = Tensor::logspace(0.0, -1.0, values.size()[0], 10.0, options);
+            let grad = (u * values).matmul(&v.tr());
             let start = Tensor::zeros(shape, options);
             let mut weight = start.copy();
             let mut state = Optimizer::MUON.fresh_state(&weight);

@@ -160,7 +160,8 @@ mod tests {
         let fast = stretched(&tone(500.0, 4000), 1.25);
         assert_eq!(fast.len(), 3200);
         let expected = tone(625.0, 3200);
-        let worst = fast
+        // Beyond the end there is nothing to interpolate with.
+        let worst = fast[..3196]
             .iter()
             .zip(&expected)
             .map(|(a, b)| (a - b).abs())
