@@ -11,6 +11,7 @@ mod seq2seq;
 mod speech;
 mod text;
 mod value;
+mod voices;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -193,6 +194,7 @@ struct Tools<'a> {
     case: &'a Case,
     text: text::TextTools<'a>,
     speech: speech::SpeechTools<'a>,
+    voices: voices::VoiceTools<'a>,
 }
 
 impl<'a> Tools<'a> {
@@ -201,6 +203,7 @@ impl<'a> Tools<'a> {
             case,
             text: text::TextTools::new(case),
             speech: speech::SpeechTools::new(case),
+            voices: voices::VoiceTools::new(case),
         }
     }
 
@@ -221,6 +224,10 @@ impl<'a> Tools<'a> {
                 fields.insert("offsets".to_string(), self.speech.offsets(check)?);
                 Ok(fields)
             }
+            "tokenize" if self.voices.reads_characters() => self.voices.tokenize(check),
+            "forward" if self.voices.has_speaker(check) => self.voices.forward(check),
+            "vocoder" => self.voices.vocoder(check),
+            "text_to_speech" => self.voices.speak(check),
             "tokenize" => self.text.tokenize(check),
             "decode" => self.text.decode(check),
             "chat_template" => self.text.chat_template(check),

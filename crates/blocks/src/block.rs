@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{Attention, CrossAttention, KvCache, Mask, Mlp, Norm, Pass};
+use crate::{Attention, CrossAttention, DistanceAttention, KvCache, Mask, Mlp, Norm, Pass};
 
 /// Where the norms of a block are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +37,41 @@ impl Residual {
     }
 }
 
+/// Attention of tokens to those of the same sequence.
+#[derive(Debug)]
+pub enum SelfAttention {
+    /// By content, and by place if queries and keys are rotated.
+    Content(Attention),
+    /// By content and distance. It takes no cache.
+    Distance(DistanceAttention),
+}
+
+impl SelfAttention {
+    fn forward(&self, x: &Tensor, pass: Pass<'_>, cache: Option<&mut KvCache>) -> Tensor {
+        match self {
+            Self::Content(attention) => attention.forward(x, pass, cache),
+            Self::Distance(attention) => attention.forward(x, pass.mask, pass.train),
+        }
+    }
+}
+
+impl From<Attention> for SelfAttention {
+    fn from(attention: Attention) -> Self {
+        Self::Content(attention)
+    }
+}
+
+impl From<DistanceAttention> for SelfAttention {
+    fn from(attention: DistanceAttention) -> Self {
+        Self::Distance(attention)
+    }
+}
+
 /// Self-attention and feed-forward: a block of an encoder, or of a language model, whose mask makes it
 /// causal.
 #[derive(Debug)]
 pub struct Block {
-    attention: Attention,
+    attention: SelfAttention,
     mlp: Mlp,
     first: Residual,
     second: Residual,
@@ -49,14 +79,14 @@ pub struct Block {
 
 impl Block {
     /// A block with its sub-layers, each with its norm.
-    pub fn new(wiring: Wiring, attention: (Attention, Norm), mlp: (Mlp, Norm)) -> Self {
+    pub fn new(wiring: Wiring, attention: (impl Into<SelfAttention>, Norm), mlp: (Mlp, Norm)) -> Self {
         let residual = |norm| Residual {
             norm,
             wiring,
             dropout: 0.0,
         };
         Self {
-            attention: attention.0,
+            attention: attention.0.into(),
             mlp: mlp.0,
             first: residual(attention.1),
             second: residual(mlp.1),

@@ -11,6 +11,7 @@ pub struct Conv1d {
     bias: Option<Tensor>,
     stride: i64,
     padding: i64,
+    dilation: i64,
     groups: i64,
 }
 
@@ -87,6 +88,16 @@ impl Conv1d {
         Self::of(params, weight, shape, bias)
     }
 
+    /// The same from a weight that may be stored whole, or as directions and lengths, one for each output (the way of
+    /// vocoders); fresh weights are whole.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks a tensor or has it with another shape.
+    pub fn stored(params: &Params, shape: Conv1dShape, bias: bool, init: Init) -> Result<Self, ParamsError> {
+        let weight = weight_by_first(params, &shape.weight(), init)?;
+        Self::of(params, Weight::Plain(weight), shape, bias)
+    }
+
     fn of(params: &Params, weight: Weight, shape: Conv1dShape, bias: bool) -> Result<Self, ParamsError> {
         let bias = match bias {
             true => Some(params.weight("bias", &[shape.outputs], Init::Const(0.0))?),
@@ -97,8 +108,14 @@ impl Conv1d {
             bias,
             stride: 1,
             padding: 0,
+            dilation: 1,
             groups: shape.groups,
         })
+    }
+
+    /// The dtype of the weight.
+    pub fn kind(&self) -> tch::Kind {
+        self.weight.tensor().kind()
     }
 
     /// Goes on by `stride` steps from output to output.
@@ -111,20 +128,93 @@ impl Conv1d {
         Self { padding, ..self }
     }
 
-    /// `x` is `[batch, in, time]`, the result `[batch, out, (time + 2 · padding - size) / stride + 1]`.
+    /// Sees only each `dilation`th step.
+    pub fn dilated(self, dilation: i64) -> Self {
+        Self { dilation, ..self }
+    }
+
+    /// `x` is `[batch, in, time]`, the result of an undilated layer `[batch, out, (time + 2 · padding - size) / stride + 1]`.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         x.conv1d(
             &self.weight.tensor(),
             self.bias.as_ref(),
             self.stride,
             self.padding,
-            1,
+            self.dilation,
             self.groups,
         )
     }
 }
 
+/// A one-dimensional convolution that makes several steps of each (a transposed one).
+#[derive(Debug)]
+pub struct Upsample1d {
+    weight: Tensor, // [in, out, size]
+    bias: Tensor,
+    stride: i64,
+    padding: i64,
+}
+
+impl Upsample1d {
+    /// A layer that makes `stride` steps of each and cuts `(size - stride) / 2` at both ends; asks `params` for `bias`
+    /// and `weight`, which may be stored as directions and lengths.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks a tensor or has it with another shape.
+    pub fn new(
+        params: &Params,
+        [inputs, outputs]: [i64; 2],
+        size: i64,
+        stride: i64,
+        init: Init,
+    ) -> Result<Self, ParamsError> {
+        Ok(Self {
+            weight: weight_by_first(params, &[inputs, outputs, size], init)?,
+            bias: params.weight("bias", &[outputs], Init::Const(0.0))?,
+            stride,
+            padding: (size - stride) / 2,
+        })
+    }
+
+    /// `x` is `[batch, in, time]`, the result about `[batch, out, time · stride]`.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        let bias = Some(&self.bias);
+        x.conv_transpose1d(&self.weight, bias, self.stride, self.padding, 0, 1, 1)
+    }
+}
+
+/// The tensor `weight`, or what its directions and lengths give, one length for each entry of the first dimension.
+fn weight_by_first(params: &Params, shape: &[i64; 3], init: Init) -> Result<Tensor, ParamsError> {
+    let pairs = [
+        [
+            "parametrizations.weight.original0",
+            "parametrizations.weight.original1",
+        ],
+        ["weight_g", "weight_v"],
+    ];
+    let stored = pairs
+        .into_iter()
+        .find(|[lengths, _]| params.has(lengths) == Some(true));
+    let Some([lengths, directions]) = stored else {
+        return params.weight("weight", shape, init);
+    };
+    let lengths = params.weight(lengths, &[shape[0], 1, 1], Init::Const(1.0))?;
+    let directions = params.weight(directions, shape, init)?;
+    let square = (&directions * &directions).sum_dim_intlist([1i64, 2].as_slice(), true, None);
+    Ok(directions * (lengths / square.sqrt()))
+}
+
 impl Conv1dShape {
+    /// From `inputs` channels to `outputs`, each of which sees all of them.
+    pub fn new(inputs: i64, outputs: i64, size: i64) -> Self {
+        Self {
+            inputs,
+            outputs,
+            size,
+            groups: 1,
+        }
+    }
+
     fn weight(&self) -> [i64; 3] {
         [self.outputs, self.inputs / self.groups, self.size]
     }

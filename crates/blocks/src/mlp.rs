@@ -2,14 +2,19 @@
 
 use tch::Tensor;
 
-use crate::{Activation, Linear};
+use crate::{Activation, Conv1d, Linear};
 
 /// Two or three linear layers around an activation, applied to each position by itself.
 #[derive(Debug)]
 pub struct Mlp {
-    input: Input,
+    layers: Layers,
     activation: Activation,
-    output: Linear,
+}
+
+#[derive(Debug)]
+enum Layers {
+    Linear { input: Input, output: Linear },
+    Conv { input: Conv1d, output: Conv1d },
 }
 
 #[derive(Debug)]
@@ -22,35 +27,45 @@ enum Input {
 impl Mlp {
     /// `output(act(input(x)))` (arXiv 1706.03762, section 3.3).
     pub fn plain(input: Linear, activation: Activation, output: Linear) -> Self {
-        Self {
-            input: Input::Plain(input),
-            activation,
-            output,
-        }
+        Self::linear(Input::Plain(input), activation, output)
     }
 
     /// `output(act(gate(x)) · up(x))` (arXiv 2002.05202).
     pub fn gated(gate: Linear, up: Linear, activation: Activation, output: Linear) -> Self {
-        Self {
-            input: Input::Gated { gate, up },
-            activation,
-            output,
-        }
+        Self::linear(Input::Gated { gate, up }, activation, output)
     }
 
     /// The same with both inputs in one layer: the gate's features come first.
     pub fn gated_joined(gate_up: Linear, activation: Activation, output: Linear) -> Self {
+        Self::linear(Input::Joined(gate_up), activation, output)
+    }
+
+    /// The same with convolutions over neighbouring positions, which keep the length (FastSpeech, arXiv 1905.09263).
+    pub fn convolved(input: Conv1d, activation: Activation, output: Conv1d) -> Self {
         Self {
-            input: Input::Joined(gate_up),
+            layers: Layers::Conv { input, output },
             activation,
-            output,
         }
     }
 
-    /// `x` is `[…, hidden]`, and so is the result.
+    fn linear(input: Input, activation: Activation, output: Linear) -> Self {
+        Self {
+            layers: Layers::Linear { input, output },
+            activation,
+        }
+    }
+
+    /// `x` is `[…, hidden]`, with convolutions `[rows, positions, hidden]`, and so is the result.
     pub fn forward(&self, x: &Tensor) -> Tensor {
         let act = |x: &Tensor| self.activation.forward(x);
-        let inner = match &self.input {
+        let (input, output) = match &self.layers {
+            Layers::Linear { input, output } => (input, output),
+            Layers::Conv { input, output } => {
+                let inner = act(&input.forward(&x.transpose(1, 2)));
+                return output.forward(&inner).transpose(1, 2);
+            }
+        };
+        let inner = match input {
             Input::Plain(input) => act(&input.forward(x)),
             Input::Gated { gate, up } => act(&gate.forward(x)) * up.forward(x),
             Input::Joined(joined) => {
@@ -58,6 +73,6 @@ impl Mlp {
                 act(&both[0]) * &both[1]
             }
         };
-        self.output.forward(&inner)
+        output.forward(&inner)
     }
 }

@@ -135,18 +135,18 @@ impl RmsNorm {
     }
 }
 
-/// Batch normalisation over the channels of pictures (arXiv 1502.03167).
+/// Batch normalisation over the channels of pictures or of sequences (arXiv 1502.03167).
 ///
 /// The running mean and variance, used outside training, are buffers named as in PyTorch.
 #[derive(Debug)]
-pub struct BatchNorm2d {
+pub struct BatchNorm {
     weight: Tensor,
     bias: Tensor,
     running_mean: Tensor,
     running_var: Tensor,
 }
 
-impl BatchNorm2d {
+impl BatchNorm {
     const EPS: f64 = 1e-5;
     /// The weight of the newest batch in the running statistics.
     const MOMENTUM: f64 = 0.1;
@@ -165,7 +165,7 @@ impl BatchNorm2d {
         })
     }
 
-    /// `x` is `[batch, channels, height, width]`, and so is the result. In training the batch's own
+    /// `x` is `[batch, channels, …]`, and so is the result. In training the batch's own
     /// statistics are used and the running ones updated.
     pub fn forward(&self, x: &Tensor, train: bool) -> Tensor {
         x.batch_norm(

@@ -101,6 +101,19 @@ impl Model {
         Ok(files)
     }
 
+    /// A model in a folder of this one, such as `vocoder`, if there is one.
+    pub fn part(&self, folder: &str) -> Option<Self> {
+        match &self.location {
+            Location::Folder(path) if stays_inside(folder) && path.join(folder).join(CONFIG).is_file() => {
+                Some(Self::in_folder(
+                    format!("{}/{folder}", self.name),
+                    path.join(folder),
+                ))
+            }
+            _ => None,
+        }
+    }
+
     /// The path of `file`, if it is there and the model is in a folder.
     pub fn path(&self, file: &str) -> Option<PathBuf> {
         match &self.location {

@@ -68,6 +68,20 @@ pub enum Error {
         "the model's scores are not numbers: its weights are damaged, or this precision is too small for it"
     )]
     NotNumbers,
+    /// A text that a voice cannot say in one go.
+    #[error("the text has {tokens} tokens, the voice takes 1 to {most}")]
+    TextLength {
+        /// What there are.
+        tokens: usize,
+        /// The most.
+        most: i64,
+    },
+    /// A speaker that the voice does not have.
+    #[error("the speaker cannot be used: {problem}")]
+    Speaker {
+        /// What is wrong.
+        problem: String,
+    },
     /// A text without any letter that the model knows.
     #[error("the model knows no word or letter of the text")]
     NothingToAlign,

@@ -9,6 +9,7 @@ mod error;
 pub mod features;
 pub mod models;
 mod recognize;
+pub mod speak;
 pub mod subtitles;
 pub mod vocabulary;
 pub mod voice;

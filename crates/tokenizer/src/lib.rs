@@ -7,6 +7,7 @@
 //! Reference: transformers 5.23, `tokenization_utils_base.py` and `tokenization_utils_tokenizers.py`.
 
 mod bytes;
+mod characters;
 mod chat;
 mod classes;
 mod decode;
@@ -24,6 +25,7 @@ mod train;
 use sensorium_hub::Model;
 use tokenizers::{PostProcessorWrapper, Tokenizer as Backend};
 
+pub use characters::{Characters, Spelled};
 pub use chat::{ChatError, ChatMessage, ChatOptions};
 pub use decode::DecodeOptions;
 pub use encode::{Cut, EncodeOptions, Encoding, Padding, TextInput, Truncation};

@@ -1,6 +1,6 @@
 //! A small network that comes close to the limit of single networks on MNIST.
 
-use sensorium_blocks::{BatchNorm2d, Conv2d, ConvReluPool, Init, Linear, Params, ParamsError};
+use sensorium_blocks::{BatchNorm, Conv2d, ConvReluPool, Init, Linear, Params, ParamsError};
 use tch::Tensor;
 
 use crate::mnist::MNIST_MEAN_STD;
@@ -16,7 +16,7 @@ use crate::mnist::MNIST_MEAN_STD;
 #[derive(Debug)]
 pub struct MnistNet {
     stem: ConvReluPool,
-    stem_norm: BatchNorm2d,
+    stem_norm: BatchNorm,
     middle: [ConvNorm; 2],
     top: [ConvNorm; 3],
     head: Linear,
@@ -35,7 +35,7 @@ impl MnistNet {
     pub fn new(params: &Params, classes: i64) -> Result<Self, ParamsError> {
         Ok(Self {
             stem: ConvReluPool::new(&(params / "stem"), 32, Init::He)?, // 28 → 26, pooled to 13
-            stem_norm: BatchNorm2d::new(&(params / "stem.norm"), 32)?,
+            stem_norm: BatchNorm::new(&(params / "stem.norm"), 32)?,
             middle: [
                 ConvNorm::new(&(params / "middle.0"), 32, 64, 0)?, // 13 → 11
                 ConvNorm::new(&(params / "middle.1"), 64, 64, 1)?, // 11, pooled to 5
@@ -92,7 +92,7 @@ fn turned(x: &Tensor, degrees: f64) -> Tensor {
 #[derive(Debug)]
 struct ConvNorm {
     conv: Conv2d,
-    norm: BatchNorm2d,
+    norm: BatchNorm,
 }
 
 impl ConvNorm {
@@ -100,7 +100,7 @@ impl ConvNorm {
         let conv = Conv2d::without_bias(&(params / "conv"), inputs, outputs, 3, Init::He)?;
         Ok(Self {
             conv: conv.padded(padding),
-            norm: BatchNorm2d::new(&(params / "norm"), outputs)?,
+            norm: BatchNorm::new(&(params / "norm"), outputs)?,
         })
     }
 

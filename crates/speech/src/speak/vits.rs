@@ -1,0 +1,91 @@
+//! VITS as a voice.
+
+use sensorium_blocks::Params;
+use sensorium_hub::Model;
+use sensorium_tokenizer::Characters;
+use serde_json::Value;
+use tch::{Device, Kind};
+
+use crate::error::Error;
+use crate::models::vits::{Manner, Said, Vits};
+
+/// The network with its tokenizer.
+#[derive(Debug)]
+pub struct VitsVoice {
+    network: Vits,
+    characters: Characters,
+    rate: u32,
+    /// The checkpoint's own.
+    manner: Manner,
+    vocabulary: i64,
+}
+
+impl VitsVoice {
+    /// Opens a checkpoint.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged, the configuration makes no sense, or tensors are missing, misshapen or left
+    /// over.
+    pub fn open(model: &Model, device: Device, kind: Option<Kind>) -> Result<Self, Error> {
+        let config = model.config()?;
+        let mut params = Params::stored(model.weights()?).on(device);
+        if let Some(kind) = kind {
+            params = params.of_kind(kind);
+        }
+        let network = Vits::new(&config, &params).map_err(|error| Error::building(model, error))?;
+        params.check_all_used_but(Vits::is_for_training)?;
+        let number = |name: &str, default: f64| config.get(name).and_then(Value::as_f64).unwrap_or(default);
+        Ok(Self {
+            network,
+            characters: Characters::open(model)?,
+            rate: number("sampling_rate", 16_000.0) as u32,
+            manner: Manner {
+                speaker: None,
+                rate: number("speaking_rate", 1.0),
+                noise: number("noise_scale", 0.667),
+                duration_noise: number("noise_scale_duration", 0.8),
+            },
+            vocabulary: number("vocab_size", 1.0) as i64,
+        })
+    }
+
+    /// Samples per second, in Hz.
+    pub fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    /// The network.
+    pub fn network(&self) -> &Vits {
+        &self.network
+    }
+
+    /// The tokenizer.
+    pub fn characters(&self) -> &Characters {
+        &self.characters
+    }
+
+    /// As the checkpoint wants to speak.
+    pub fn manner(&self) -> Manner {
+        self.manner
+    }
+
+    /// Says tokens.
+    ///
+    /// # Errors
+    /// If there are none, one is not in the vocabulary, or there is no such speaker.
+    pub fn say(&self, ids: &[i64], manner: &Manner) -> Result<Said, Error> {
+        if ids.is_empty() || ids.iter().any(|id| !(0..self.vocabulary).contains(id)) {
+            return Err(Error::TextLength {
+                tokens: ids.len(),
+                most: i64::MAX,
+            });
+        }
+        let speakers = self.network.speakers();
+        if let Some(number) = manner.speaker.filter(|number| !(0..speakers).contains(number)) {
+            return Err(Error::Speaker {
+                problem: format!("there is no speaker {number}: the model has {speakers}, numbered from 0"),
+            });
+        }
+        Ok(tch::no_grad(|| self.network.say(ids, manner)))
+    }
+}

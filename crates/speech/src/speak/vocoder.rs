@@ -1,0 +1,121 @@
+//! From spectrograms to samples.
+
+use sensorium_blocks::{BuildError, ConfigProblem, Init, Params};
+use sensorium_hub::Model;
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+use crate::error::Error;
+use crate::models::hifi_gan::{HifiGan, Variant};
+
+/// Makes sound of a spectrogram.
+pub trait Vocoder: std::fmt::Debug {
+    /// Samples `[frames · hop]`, of which 1 is the loudest, for a spectrogram `[frames, bands]` of the kind that the
+    /// vocoder was made for.
+    fn samples(&self, spectrogram: &Tensor) -> Tensor;
+
+    /// Samples per second, in Hz.
+    fn rate(&self) -> u32;
+
+    /// Bands of a frame.
+    fn bands(&self) -> i64;
+}
+
+/// HiFi-GAN as SpeechT5 and FastSpeech2-Conformer have it, with a folder and a configuration of its own.
+#[derive(Debug)]
+pub struct HifiGanVocoder {
+    network: HifiGan,
+    /// Mean and spread of each band, if spectrograms are brought to a common level first.
+    level: Option<[Tensor; 2]>,
+    bands: i64,
+    rate: u32,
+    device: Device,
+}
+
+impl HifiGanVocoder {
+    /// The families' names in `config.json`.
+    pub const MODEL_TYPES: [&'static str; 2] = ["speecht5_hifigan", "hifigan"];
+
+    /// Opens a checkpoint.
+    ///
+    /// # Errors
+    /// If a file is missing or damaged, it is another model, the configuration makes no sense, or tensors are missing,
+    /// misshapen or left over.
+    pub fn open(model: &Model, device: Device, kind: Option<Kind>) -> Result<Self, Error> {
+        let config = model.config()?;
+        let found = config
+            .get("model_type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if !Self::MODEL_TYPES.contains(&found) {
+            return Err(Error::ModelType {
+                model: model.to_string(),
+                found: found.to_string(),
+                task: "making sound of spectrograms",
+                known: Self::MODEL_TYPES.join(", "),
+            });
+        }
+        let mut params = Params::stored(model.weights()?).on(device);
+        if let Some(kind) = kind {
+            params = params.of_kind(kind);
+        }
+        let vocoder = Self::new(&config, &params, device).map_err(|error| Error::building(model, error))?;
+        params.check_all_used_but(|name| ["mean", "scale"].contains(&name))?;
+        Ok(vocoder)
+    }
+
+    /// Builds the one that `config` describes.
+    ///
+    /// # Errors
+    /// If the configuration makes no sense or does not fit the parameters.
+    pub fn new(config: &Value, params: &Params, device: Device) -> Result<Self, BuildError> {
+        let number = |name: &str, default: i64| config.get(name).and_then(Value::as_i64).unwrap_or(default);
+        let bands = sensorium_blocks::size("model_in_dim", number("model_in_dim", 80), 1 << 10)?;
+        let rate = u32::try_from(number("sampling_rate", 16_000))
+            .ok()
+            .filter(|rate| (1_000..=384_000).contains(rate));
+        let rate = rate.ok_or_else(|| ConfigProblem::Other("`sampling_rate` makes no sense".to_string()))?;
+        let variant = Variant {
+            inputs: bands,
+            speaker: 0,
+            last_bias: true,
+        };
+        let level = match config.get("normalize_before") {
+            Some(Value::Bool(false)) => None,
+            _ => Some([
+                params.buffer("mean", &[bands], Init::Const(0.0))?,
+                params.buffer("scale", &[bands], Init::Const(1.0))?,
+            ]),
+        };
+        Ok(Self {
+            network: HifiGan::new(config, params, variant)?,
+            level,
+            bands,
+            rate,
+            device,
+        })
+    }
+}
+
+impl Vocoder for HifiGanVocoder {
+    fn samples(&self, spectrogram: &Tensor) -> Tensor {
+        let x = spectrogram.to_device(self.device);
+        let x = match &self.level {
+            Some([mean, scale]) => (x - mean) / scale,
+            None => x,
+        };
+        tch::no_grad(|| {
+            self.network
+                .forward(&x.transpose(0, 1).unsqueeze(0), None)
+                .squeeze_dim(0)
+        })
+    }
+
+    fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    fn bands(&self) -> i64 {
+        self.bands
+    }
+}
