@@ -6,13 +6,17 @@
 //! cargo run --release -p sensorium-benches -- decode MODEL_DIR --python PYTHON
 //! cargo run --release -p sensorium-benches -- train-lm TEXT --python PYTHON
 //! cargo run --release -p sensorium-benches -- translate MODEL_DIR SENTENCES.json --python PYTHON
+//! cargo run --release -p sensorium-benches -- transcribe MODEL_DIR RECORDING.wav --python PYTHON
+//! cargo run --release -p sensorium-benches -- speak MODEL_DIR --python PYTHON
 //! ```
 
 mod classify;
 mod decode;
 mod mnist;
+mod speak;
 mod table;
 mod train_lm;
+mod transcribe;
 mod translate;
 
 use std::path::PathBuf;
@@ -57,6 +61,10 @@ enum Bench {
     TrainLm(train_lm::Arguments),
     /// A translator of Marian's shape, greedily and with beams, beside transformers and CTranslate2
     Translate(translate::Arguments),
+    /// Windows of a recording through Whisper, beside transformers and CTranslate2
+    Transcribe(transcribe::Arguments),
+    /// A sentence by a voice of VITS's shape, beside transformers
+    Speak(speak::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -69,5 +77,7 @@ fn main() -> Result<()> {
         Bench::Decode(arguments) => decode::run(&arguments, &cli.shared),
         Bench::TrainLm(arguments) => train_lm::run(&arguments, &cli.shared),
         Bench::Translate(arguments) => translate::run(&arguments, &cli.shared),
+        Bench::Transcribe(arguments) => transcribe::run(&arguments, &cli.shared),
+        Bench::Speak(arguments) => speak::run(&arguments, &cli.shared),
     }
 }

@@ -90,6 +90,8 @@ pub enum Command {
     Transcribe(commands::transcribe::Args),
     /// Find when each word of a known text is said in a recording
     Align(commands::align::Args),
+    /// Say texts aloud
+    Speak(commands::speak::Args),
     /// Train a model
     #[command(subcommand)]
     Train(commands::train::Command),

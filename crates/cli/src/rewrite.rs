@@ -99,7 +99,7 @@ pub fn run(
 }
 
 /// The text of an input, and the file that it is from.
-fn read(item: &Item) -> Result<(String, Option<PathBuf>)> {
+pub fn read(item: &Item) -> Result<(String, Option<PathBuf>)> {
     let input = match item.text(true) {
         Some(input) => input,
         None => item.read().map_err(|unread| match unread {
@@ -117,7 +117,7 @@ fn read(item: &Item) -> Result<(String, Option<PathBuf>)> {
 }
 
 /// The file that a result goes to.
-fn target(out: &Path, path: Option<&Path>, several: bool) -> Result<PathBuf> {
+pub fn target(out: &Path, path: Option<&Path>, several: bool) -> Result<PathBuf> {
     if !several && !out.is_dir() {
         return Ok(out.to_path_buf());
     }

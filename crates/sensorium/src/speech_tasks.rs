@@ -2,12 +2,13 @@
 
 use sensorium_speech::subtitles::Caption;
 use sensorium_speech::{
-    self as speech, Audio, AudioClassifier, Function, Piece, SpeechToText, SpeechToTextOptions,
+    self as speech, Audio, AudioClassifier, Function, Piece, SpeakOptions, SpeechToText, SpeechToTextOptions,
+    TextToSpeech,
 };
 
 use crate::task::BoxError;
 use crate::{
-    BuildRequest, Chunk, Content, Input, Label, Output, Pipeline, PipelineError, Transcription, Word,
+    BuildRequest, Chunk, Content, Input, Label, Output, Pipeline, PipelineError, Speech, Transcription, Word,
     run_decoded,
 };
 
@@ -80,6 +81,47 @@ impl Pipeline for AudioClassification {
             sounds.iter().map(one).collect()
         })
     }
+}
+
+/// Builds the pipeline of `text-to-speech`.
+pub(crate) fn text_to_speech(request: BuildRequest<'_>) -> Result<Box<dyn Pipeline>, BoxError> {
+    let options = request.options;
+    let kind = options.dtype.map(crate::DType::kind);
+    let wanted = SpeakOptions {
+        seed: options.seed,
+        ..SpeakOptions::default()
+    };
+    let voice = TextToSpeech::open(request.required_model()?, options.device.resolve()?, kind, wanted)?;
+    Ok(Box::new(Speaking(voice)))
+}
+
+struct Speaking(TextToSpeech);
+
+impl Pipeline for Speaking {
+    fn run(&mut self, inputs: &[Input]) -> Vec<Result<Output, PipelineError>> {
+        run_decoded(inputs, decode_texts, |texts| {
+            let one = |text: &String| {
+                let uttered = self.0.say(text)?;
+                let rate = self.0.rate();
+                Ok(Output::Speech(Speech {
+                    path: None,
+                    sampling_rate: rate,
+                    seconds: uttered.samples.len() as f64 / f64::from(rate),
+                    samples: uttered.samples,
+                }))
+            };
+            texts.iter().map(one).collect()
+        })
+    }
+}
+
+/// The texts in `inputs`, or what is wrong with each.
+fn decode_texts(inputs: &[Input]) -> Vec<Result<String, PipelineError>> {
+    let one = |input: &Input| match &input.content {
+        Content::Text(text) => Ok(text.clone()),
+        _ => Err(PipelineError::unsupported(input, "text")),
+    };
+    inputs.iter().map(one).collect()
 }
 
 /// The recordings in `inputs`, or what is wrong with each.

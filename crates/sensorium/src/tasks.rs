@@ -220,7 +220,8 @@ pub const TASKS: &[Task] = &[
         inputs: &[Text],
         output: OutputKind::Speech,
         architectures: &["ForTextToSpeech", "VitsModel"],
-        model_types: &["vits", "speecht5", "fastspeech2_conformer"],
+        model_types: &["vits", "speecht5"],
+        build: TEXT_TO_SPEECH,
         ..Task::EMPTY
     },
 ];
@@ -251,6 +252,7 @@ mod speech {
 
     pub const SPEECH_RECOGNITION: Option<Build> = Some(speech_tasks::speech_recognition);
     pub const AUDIO_CLASSIFICATION: Option<Build> = Some(speech_tasks::audio_classification);
+    pub const TEXT_TO_SPEECH: Option<Build> = Some(speech_tasks::text_to_speech);
 }
 #[cfg(not(feature = "speech"))]
 mod speech {
@@ -258,8 +260,9 @@ mod speech {
 
     pub const SPEECH_RECOGNITION: Option<Build> = None;
     pub const AUDIO_CLASSIFICATION: Option<Build> = None;
+    pub const TEXT_TO_SPEECH: Option<Build> = None;
 }
-use speech::{AUDIO_CLASSIFICATION, SPEECH_RECOGNITION};
+use speech::{AUDIO_CLASSIFICATION, SPEECH_RECOGNITION, TEXT_TO_SPEECH};
 
 #[cfg(feature = "vision")]
 const IMAGE_CLASSIFICATION: Option<Build> = Some(crate::vision_tasks::image_classification);

@@ -76,6 +76,26 @@ pub enum Error {
         /// The most.
         most: i64,
     },
+    /// A text of nothing but what cannot be said.
+    #[error("there is nothing in the text that the voice can say")]
+    NothingToSay,
+    /// Something that not all voices can do.
+    #[error("this voice cannot {what}")]
+    VoiceCannot {
+        /// What it cannot do.
+        what: &'static str,
+    },
+    /// A voice that makes spectrograms alone.
+    #[error("the voice makes spectrograms alone: name a vocoder, or put one into its folder as `vocoder`")]
+    NoVocoder,
+    /// A vocoder of other spectrograms.
+    #[error("the vocoder takes spectrograms of {bands} bands, the voice makes {expected}")]
+    Vocoder {
+        /// What the vocoder takes.
+        bands: i64,
+        /// What the voice makes.
+        expected: i64,
+    },
     /// A speaker that the voice does not have.
     #[error("the speaker cannot be used: {problem}")]
     Speaker {

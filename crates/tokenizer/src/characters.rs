@@ -91,6 +91,11 @@ impl Characters {
         })
     }
 
+    /// The language that the model speaks, as its own code.
+    pub fn language(&self) -> Option<&str> {
+        self.settings.language.as_deref()
+    }
+
     /// Whether the model reads phonemes (IPA, as espeak writes them) and not letters.
     pub fn wants_phonemes(&self) -> bool {
         self.settings.phonemize

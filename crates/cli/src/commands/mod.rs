@@ -10,6 +10,7 @@ pub mod eval;
 pub mod generate;
 pub mod models;
 pub mod run;
+pub mod speak;
 pub mod summarize;
 pub mod tasks;
 pub mod train;
@@ -36,6 +37,7 @@ pub fn run(command: Command, context: &Context) -> Result<ExitCode> {
         Command::Summarize(args) => summarize::run(&args, context),
         Command::Transcribe(args) => transcribe::run(&args, context),
         Command::Align(args) => align::run(&args, context),
+        Command::Speak(args) => speak::run(&args, context),
         Command::Train(command) => train::run(&command, context),
         Command::Eval(command) => eval::run(&command, context),
         Command::Models(command) => models::run(&command, context),

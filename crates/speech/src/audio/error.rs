@@ -7,6 +7,14 @@ pub enum AudioError {
     /// The file cannot be read.
     #[error("cannot be read: {0}")]
     Io(#[from] std::io::Error),
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The content is no sound.
     #[error("is no sound that can be read: expected WAV, FLAC, MP3, Ogg Vorbis or AAC in MP4")]
     Unknown,

@@ -4,11 +4,13 @@ mod compressed;
 mod error;
 mod resample;
 mod wav;
+mod write;
 
 use std::fs;
 use std::path::Path;
 
 pub use error::AudioError;
+pub use write::{SampleKind, WavFile, WavStream};
 
 /// A recording in memory: `frames × channels` samples, of which 1 is the loudest.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,6 +153,11 @@ impl Audio {
     pub fn mono_at(&self, rate: u32) -> Result<Vec<f32>, AudioError> {
         resample::resample(self.mono(), self.rate, rate)
     }
+}
+
+/// Samples of one channel at another rate.
+pub(crate) fn resampled(samples: Vec<f32>, from: u32, to: u32) -> Result<Vec<f32>, AudioError> {
+    resample::resample(samples, from, to)
 }
 
 #[cfg(test)]

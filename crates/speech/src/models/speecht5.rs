@@ -307,7 +307,9 @@ impl SpeechT5 {
     /// As the reference does, which keeps the share that it says it drops: at the published 0.5 that is the same.
     fn thinned(&self, x: &Tensor) -> Tensor {
         let share = self.prenet_dropout;
-        let keep = x.new_empty(&x.size()[1..], (x.kind(), x.device())).bernoulli_float_(share);
+        let keep = x
+            .new_empty(&x.size()[1..], (x.kind(), x.device()))
+            .bernoulli_float_(share);
         x * keep / (1.0 - share)
     }
 

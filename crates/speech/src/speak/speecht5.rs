@@ -67,6 +67,16 @@ impl SpeechT5Voice {
         &self.tokenizer
     }
 
+    /// Whether there is a token for `letter`.
+    ///
+    /// # Errors
+    /// If the tokenizer refuses it.
+    pub fn knows(&self, letter: char) -> Result<bool, Error> {
+        let ids = self.tokenizer.ids(letter.encode_utf8(&mut [0; 4]), false)?;
+        let unknown = self.tokenizer.id("<unk>");
+        Ok(!ids.iter().any(|&id| Some(id) == unknown))
+    }
+
     /// The spectrogram `[frames, bands]` of the tokens `ids`, said by `speaker` `[1, features]`.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use sensorium_tokenizer::Characters;
 use serde_json::Value;
 use tch::{Device, Kind};
 
+use super::Speaker;
 use crate::error::Error;
 use crate::models::vits::{Manner, Said, Vits};
 
@@ -80,12 +81,28 @@ impl VitsVoice {
                 most: i64::MAX,
             });
         }
-        let speakers = self.network.speakers();
-        if let Some(number) = manner.speaker.filter(|number| !(0..speakers).contains(number)) {
-            return Err(Error::Speaker {
-                problem: format!("there is no speaker {number}: the model has {speakers}, numbered from 0"),
-            });
-        }
+        self.check_speaker(&manner.speaker.map_or(Speaker::Own, Speaker::Number))?;
         Ok(tch::no_grad(|| self.network.say(ids, manner)))
+    }
+
+    /// The number of the one who speaks; none where there is but one.
+    pub(super) fn speaker(&self, speaker: &Speaker) -> Option<i64> {
+        match speaker {
+            Speaker::Number(number) => Some(*number),
+            _ => (self.network.speakers() > 1).then_some(0),
+        }
+    }
+
+    pub(super) fn check_speaker(&self, speaker: &Speaker) -> Result<(), Error> {
+        let speakers = self.network.speakers();
+        let problem = match speaker {
+            Speaker::Own => return Ok(()),
+            Speaker::Number(number) if (0..speakers).contains(number) => return Ok(()),
+            Speaker::Number(number) => {
+                format!("there is no speaker {number}: the voice has {speakers}, numbered from 0")
+            }
+            Speaker::Features(_) => "this voice's speakers have numbers".to_string(),
+        };
+        Err(Error::Speaker { problem })
     }
 }

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::models::hifi_gan::{HifiGan, Variant};
 
 /// Makes sound of a spectrogram.
-pub trait Vocoder: std::fmt::Debug {
+pub trait Vocoder: std::fmt::Debug + Send {
     /// Samples `[frames · hop]`, of which 1 is the loudest, for a spectrogram `[frames, bands]` of the kind that the
     /// vocoder was made for.
     fn samples(&self, spectrogram: &Tensor) -> Tensor;

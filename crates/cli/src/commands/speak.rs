@@ -1,0 +1,308 @@
+//! `sensorium speak`: texts aloud.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
+use sensorium::hub::atomic;
+use sensorium::speech::audio::{SampleKind, WavFile, WavStream};
+use sensorium::speech::subtitles::{self, Caption, Format, Shape};
+use sensorium::speech::{SpeakOptions, Speaker, TextToSpeech, Uttered};
+use sensorium::{Output, Speech};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::inputs::{self, Items};
+use crate::{print, rewrite};
+
+/// The flags of `speak`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Texts, files, folders, glob patterns, or - for standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+
+    /// The voice: a folder, a shipped model or a hub id
+    #[arg(short, long)]
+    model: String,
+
+    /// Write to this WAV file; of several inputs, to files of their names in this folder
+    #[arg(
+        short,
+        long,
+        value_name = "PATH",
+        required_unless_present = "stream",
+        conflicts_with = "stream"
+    )]
+    out: Option<PathBuf>,
+
+    /// Write to standard output while the rest is being made
+    #[arg(long)]
+    stream: bool,
+
+    /// What standard output is given
+    #[arg(long, value_enum, default_value = "wav", requires = "stream")]
+    format: FormatName,
+
+    /// Samples as 32-bit floats [default: 16-bit integers]
+    #[arg(long)]
+    float: bool,
+
+    /// Who speaks: a number, or a file with features (an x-vector, as .npy or text)
+    #[arg(long, value_name = "N|FILE")]
+    speaker: Option<String>,
+
+    /// How fast; 2 is twice as fast
+    #[arg(long, value_name = "FACTOR", value_parser = factor, default_value_t = 1.0)]
+    speed: f64,
+
+    /// How long pauses are between sentences and paragraphs; 0 is none
+    #[arg(long, value_name = "FACTOR", value_parser = share_of_pause, default_value_t = 1.0)]
+    pause: f64,
+
+    /// Another rate than the voice's, in Hz
+    #[arg(long, value_name = "HZ", value_parser = clap::value_parser!(u32).range(4000..=192_000))]
+    sample_rate: Option<u32>,
+
+    /// The vocoder of a voice that comes without one: a folder or a hub id
+    #[arg(long, value_name = "MODEL")]
+    vocoder: Option<String>,
+
+    /// The language whose figures and signs are read, e.g. en [default: the voice's]
+    #[arg(long, value_name = "LANGUAGE")]
+    language: Option<String>,
+
+    /// Also write when each word is said, beside the WAV file
+    #[arg(long, value_enum, value_name = "KIND", conflicts_with = "stream")]
+    timings: Option<TimingsName>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatName {
+    /// With a header that does not know the length
+    Wav,
+    /// Samples alone, the lower byte first
+    Pcm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TimingsName {
+    /// Words with their begin and end in seconds
+    Json,
+    /// SubRip subtitles
+    Srt,
+    /// Lyrics
+    Lrc,
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor| (0.1..=10.0).contains(factor));
+    factor.ok_or_else(|| "expected a number from 0.1 to 10".to_string())
+}
+
+fn share_of_pause(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor| (0.0..=100.0).contains(factor));
+    factor.ok_or_else(|| "expected a number from 0 to 100".to_string())
+}
+
+/// Runs the command.
+pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
+    let Items { items, several } = inputs::expand(&args.inputs)?;
+    if args.stream && several {
+        bail!("several inputs make several sounds: name a folder for them with --out");
+    }
+    let device = context.device()?;
+    let kind = context.global.dtype.map(|dtype| dtype.kind());
+    let hub = context.hub()?;
+    let options = SpeakOptions {
+        speaker: speaker(args.speaker.as_deref())?,
+        speed: args.speed,
+        pause: args.pause,
+        seed: context.global.seed,
+        rate: args.sample_rate,
+        vocoder: args
+            .vocoder
+            .as_deref()
+            .map(|name| hub.resolve(name))
+            .transpose()?,
+        language: args.language.clone(),
+    };
+    let voice = TextToSpeech::open(&hub.resolve(&args.model)?, device, kind, options)?;
+    if args.timings.is_some() && !voice.tells_times() {
+        bail!("this voice does not tell when words are said: leave out --timings");
+    }
+    let mut failed = false;
+    for item in &items {
+        let name = item.name();
+        let result = rewrite::read(item).and_then(|(text, path)| match &args.out {
+            None => stream(args, &voice, &text, context).map(|()| None),
+            Some(out) => {
+                let target = rewrite::target(out, path.as_deref(), several)?;
+                let target = if target == *out {
+                    target
+                } else {
+                    target.with_extension("wav")
+                };
+                save(args, &voice, &text, &target, context).map(Some)
+            }
+        });
+        match result {
+            Ok(Some(speech)) if context.global.json => {
+                let output = Output::Speech(speech);
+                match several {
+                    true => print::json(&json!({ "input": name, "output": output }))?,
+                    false => print::json(&output)?,
+                }
+            }
+            Ok(_) => {}
+            // Nobody listens any more.
+            Err(error) if error.downcast_ref::<print::StdoutError>().is_some() => return Err(error),
+            Err(error) => {
+                failed = true;
+                if context.global.json && several {
+                    print::json(&json!({ "input": name, "error": print::one_line(&error) }))?;
+                } else {
+                    eprintln!("error: {}", print::one_line(&error));
+                }
+            }
+        }
+    }
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn speaker(named: Option<&str>) -> Result<Speaker> {
+    Ok(match named {
+        None => Speaker::Own,
+        Some(number) if !number.is_empty() && number.chars().all(|digit| digit.is_ascii_digit()) => {
+            Speaker::Number(
+                number
+                    .parse()
+                    .context("there is no speaker of so high a number")?,
+            )
+        }
+        Some(file) => Speaker::read(Path::new(file))?,
+    })
+}
+
+fn kind(args: &Args) -> SampleKind {
+    match args.float {
+        true => SampleKind::Float32,
+        false => SampleKind::Int16,
+    }
+}
+
+fn stream(args: &Args, voice: &TextToSpeech, text: &str, context: &Context) -> Result<()> {
+    let begin = Instant::now();
+    let raw = args.format == FormatName::Pcm;
+    // The header waits for the first sound: there may be none.
+    let mut out: Option<WavStream<Box<dyn Write>>> = None;
+    let mut problem = None;
+    voice.say_with(text, &mut |piece| {
+        tell_unknown(&piece, context);
+        let written = match &mut out {
+            Some(out) => out.write(&piece.samples),
+            None => {
+                context.detail(&format!(
+                    "first sound after {:.0} ms",
+                    begin.elapsed().as_secs_f64() * 1000.0
+                ));
+                let stdout: Box<dyn Write> = Box::new(io::stdout().lock());
+                WavStream::new(stdout, voice.rate(), kind(args), raw).and_then(|mut stream| {
+                    stream.write(&piece.samples)?;
+                    out = Some(stream);
+                    Ok(())
+                })
+            }
+        };
+        problem = written.err();
+        problem.is_none()
+    })?;
+    match problem {
+        Some(error) => Err(print::stdout_error(error)),
+        None => Ok(()),
+    }
+}
+
+fn save(args: &Args, voice: &TextToSpeech, text: &str, target: &Path, context: &Context) -> Result<Speech> {
+    let begin = Instant::now();
+    let mut file = WavFile::create(target, voice.rate(), kind(args))?;
+    let (mut problem, mut count, mut captions) = (None, 0, Vec::new());
+    voice.say_with(text, &mut |piece| {
+        tell_unknown(&piece, context);
+        count += piece.samples.len();
+        problem = file.write(&piece.samples).err();
+        captions.extend(caption(piece));
+        problem.is_none()
+    })?;
+    if let Some(problem) = problem {
+        return Err(problem.into());
+    }
+    file.finish()?;
+    if let Some(timings) = args.timings {
+        let (text, ending) = match timings {
+            TimingsName::Json => (timings_json(&captions)?, "json"),
+            TimingsName::Srt => (subtitles::write(Format::Srt, &captions, Shape::default()), "srt"),
+            TimingsName::Lrc => (subtitles::write(Format::Lrc, &captions, Shape::default()), "lrc"),
+        };
+        atomic::write_bytes(&target.with_extension(ending), text.as_bytes())?;
+    }
+    let seconds = count as f64 / f64::from(voice.rate());
+    let speed = seconds / begin.elapsed().as_secs_f64();
+    context.detail(&format!(
+        "{}: {seconds:.2} s, {speed:.1} times real time",
+        target.display()
+    ));
+    Ok(Speech {
+        path: Some(target.to_path_buf()),
+        sampling_rate: voice.rate(),
+        seconds,
+        samples: Vec::new(),
+    })
+}
+
+/// A piece as a subtitle.
+fn caption(piece: Uttered) -> Option<Caption> {
+    let (first, last) = (piece.words.first()?, piece.words.last()?);
+    Some(Caption {
+        start: first.start,
+        end: last.end,
+        text: piece.text,
+        words: piece.words,
+    })
+}
+
+fn timings_json(captions: &[Caption]) -> Result<String> {
+    let words = captions.iter().flat_map(|caption| &caption.words);
+    let words =
+        words.map(|word| json!({ "text": word.text, "start": round(word.start), "end": round(word.end) }));
+    Ok(serde_json::to_string(&words.collect::<Vec<_>>())? + "\n")
+}
+
+/// To milliseconds.
+fn round(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+fn tell_unknown(piece: &Uttered, context: &Context) {
+    // Marks are not said, and many voices know none.
+    let said =
+        |letter: &&char| !letter.is_ascii_punctuation() && !"…“”‘’„–—«»¿¡、。，！？：；·".contains(**letter);
+    let unknown: Vec<&char> = piece.unknown.iter().filter(said).collect();
+    if !unknown.is_empty() {
+        let letters: Vec<String> = unknown
+            .iter()
+            .map(|letter| format!("`{}`", letter.escape_debug()))
+            .collect();
+        context.note(&format!(
+            "the voice does not know {}: left out",
+            letters.join(", ")
+        ));
+    }
+}

@@ -1,0 +1,174 @@
+//! Text in pieces: sentences, or what a voice can say of one.
+
+use super::Word;
+
+/// What is silent behind a piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// The piece ends within a sentence, where nothing is to be heard.
+    Word,
+    /// At a comma or its like.
+    Clause,
+    /// At the end of a sentence.
+    Sentence,
+    /// At the end of a paragraph.
+    Paragraph,
+}
+
+/// Words that are said in one go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// The words.
+    pub words: Vec<Word>,
+    /// What follows.
+    pub pause: Pause,
+}
+
+impl Piece {
+    /// The words, with blanks between them.
+    pub fn text(&self) -> String {
+        let said: Vec<&str> = self.words.iter().map(|word| word.said.as_str()).collect();
+        said.join(" ")
+    }
+}
+
+/// The `words` of `text` in pieces of at most `most` characters: whole sentences, else clauses, else words, else parts
+/// of a word. Nothing is left out.
+pub fn pieces(text: &str, words: Vec<Word>, most: usize) -> Vec<Piece> {
+    let most = most.max(1);
+    let mut found = Vec::new();
+    let mut sentence = Vec::new();
+    let ends: Vec<bool> = (0..words.len())
+        .map(|i| match words.get(i + 1) {
+            Some(next) => {
+                is_paragraph(&text[words[i].written.end.min(next.written.start)..next.written.start])
+            }
+            None => true,
+        })
+        .collect();
+    for (word, ends_paragraph) in words.into_iter().zip(ends) {
+        let ends_sentence = mark(&word.said).is_some_and(|mark| ".!?…。！？".contains(mark));
+        sentence.push(word);
+        if ends_paragraph || ends_sentence {
+            let pause = if ends_paragraph {
+                Pause::Paragraph
+            } else {
+                Pause::Sentence
+            };
+            divide(std::mem::take(&mut sentence), pause, most, &mut found);
+        }
+    }
+    found
+}
+
+fn is_paragraph(between: &str) -> bool {
+    between.matches('\n').count() > 1
+}
+
+/// The mark at a word's end, closing quotes and brackets aside.
+fn mark(said: &str) -> Option<char> {
+    said.trim_end_matches(['"', '\'', '”', '’', ')', ']', '»'])
+        .chars()
+        .next_back()
+}
+
+fn is_clause(word: &Word) -> bool {
+    mark(&word.said).is_some_and(|mark| ",;:—–، ،，；：、".contains(mark))
+}
+
+fn length(words: &[Word]) -> usize {
+    words
+        .iter()
+        .map(|word| word.said.chars().count() + 1)
+        .sum::<usize>()
+        .saturating_sub(1)
+}
+
+/// Puts a sentence into `found`, in parts of at most `most` characters.
+fn divide(mut words: Vec<Word>, pause: Pause, most: usize, found: &mut Vec<Piece>) {
+    while length(&words) > most {
+        let mut fit = (1..=words.len())
+            .take_while(|&count| length(&words[..count]) <= most)
+            .last()
+            .unwrap_or(0);
+        if fit == 0 {
+            // One word is too long: what fits of it.
+            let rest = cut(&mut words[0], most);
+            words.insert(1, rest);
+            fit = 1;
+        }
+        // The last clause that fits, unless that would leave a stub.
+        let clause = words[..fit].iter().rposition(is_clause).map(|at| at + 1);
+        let clause = clause.filter(|&count| length(&words[..count]) * 4 > most);
+        let count = clause.unwrap_or(fit);
+        let rest = words.split_off(count);
+        let pause = if clause.is_some() {
+            Pause::Clause
+        } else {
+            Pause::Word
+        };
+        found.push(Piece { words, pause });
+        words = rest;
+    }
+    found.push(Piece { words, pause });
+}
+
+/// Leaves `most` characters in `word` and gives back the others.
+fn cut(word: &mut Word, most: usize) -> Word {
+    let at = word
+        .said
+        .char_indices()
+        .nth(most)
+        .map_or(word.said.len(), |(at, _)| at);
+    let rest = word.said.split_off(at);
+    Word {
+        written: word.written.clone(),
+        said: rest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::verbatim;
+    use super::*;
+
+    fn split(text: &str, most: usize) -> Vec<(String, Pause)> {
+        let pieces = pieces(text, verbatim(text), most);
+        pieces.iter().map(|piece| (piece.text(), piece.pause)).collect()
+    }
+
+    #[test]
+    fn sentences_clauses_and_words() {
+        let found = split("One, two. “Three!”\n\nFour five", 100);
+        let expected = [
+            ("One, two.", Pause::Sentence),
+            ("“Three!”", Pause::Paragraph),
+            ("Four five", Pause::Paragraph),
+        ];
+        assert_eq!(found, expected.map(|(text, pause)| (text.to_string(), pause)));
+        let found = split("one two, three four five", 12);
+        let expected = [
+            ("one two,", Pause::Clause),
+            ("three four", Pause::Word),
+            ("five", Pause::Paragraph),
+        ];
+        assert_eq!(found, expected.map(|(text, pause)| (text.to_string(), pause)));
+        assert_eq!(split("abcdefg", 3).len(), 3);
+        assert_eq!(split(" \n\n ", 3), []);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost(text in "[a-zé .,!\n”]{0,200}", most in 1usize..40) {
+            let pieces = pieces(&text, verbatim(&text), most);
+            let letters = |text: &str| text.chars().filter(|letter| !letter.is_whitespace()).collect::<String>();
+            let said: String = pieces.iter().map(Piece::text).collect();
+            prop_assert_eq!(letters(&said), letters(&text));
+            for piece in &pieces {
+                prop_assert!(piece.text().chars().count() <= most);
+            }
+        }
+    }
+}
