@@ -1,5 +1,8 @@
 //! Convolution over time.
 
+use std::cell::OnceCell;
+
+use sensorium_kernels::LineConv;
 use tch::Tensor;
 
 use crate::{Init, Params, ParamsError};
@@ -13,6 +16,8 @@ pub struct Conv1d {
     padding: i64,
     dilation: i64,
     groups: i64,
+    /// The weight as our own kernel wants it, made when first needed; none if that cannot do it.
+    line: OnceCell<Option<LineConv>>,
 }
 
 /// `[out, in / groups, size]`.
@@ -110,6 +115,32 @@ impl Conv1d {
             padding: 0,
             dilation: 1,
             groups: shape.groups,
+            line: OnceCell::new(),
+        })
+    }
+
+    /// The same for a line of many steps, `max(x, slope · x)` of which is convolved and `add` added: in one pass where
+    /// our own kernel can do it.
+    pub fn forward_line(&self, x: &Tensor, slope: Option<f64>, add: Option<&Tensor>) -> Tensor {
+        let line = self.line.get_or_init(|| match &self.weight {
+            Weight::Plain(weight) if self.stride == 1 && self.groups == 1 && !weight.requires_grad() => {
+                LineConv::new(weight, self.bias.as_ref(), self.dilation, self.padding)
+            }
+            _ => None,
+        });
+        let fast = line
+            .as_ref()
+            .and_then(|line| line.forward(x, slope.map(|slope| slope as f32), add));
+        fast.unwrap_or_else(|| {
+            let y = match slope {
+                // The larger of both, as a slope is below 1.
+                Some(slope) => self.forward(&x.maximum(&(x * slope))),
+                None => self.forward(x),
+            };
+            match add {
+                Some(add) => y + add,
+                None => y,
+            }
         })
     }
 

@@ -13,8 +13,12 @@ pub struct Mlp {
 
 #[derive(Debug)]
 enum Layers {
-    Linear { input: Input, output: Linear },
-    Conv { input: Conv1d, output: Conv1d },
+    Linear {
+        input: Input,
+        output: Linear,
+    },
+    /// The first and the last.
+    Conv(Box<[Conv1d; 2]>),
 }
 
 #[derive(Debug)]
@@ -43,7 +47,7 @@ impl Mlp {
     /// The same with convolutions over neighbouring positions, which keep the length (FastSpeech, arXiv 1905.09263).
     pub fn convolved(input: Conv1d, activation: Activation, output: Conv1d) -> Self {
         Self {
-            layers: Layers::Conv { input, output },
+            layers: Layers::Conv(Box::new([input, output])),
             activation,
         }
     }
@@ -60,7 +64,8 @@ impl Mlp {
         let act = |x: &Tensor| self.activation.forward(x);
         let (input, output) = match &self.layers {
             Layers::Linear { input, output } => (input, output),
-            Layers::Conv { input, output } => {
+            Layers::Conv(convs) => {
+                let [input, output] = convs.as_ref();
                 let inner = act(&input.forward(&x.transpose(1, 2)));
                 return output.forward(&inner).transpose(1, 2);
             }

@@ -5,6 +5,7 @@
 mod allocator;
 mod attend;
 mod bridge;
+mod conv_line;
 mod conv_pool;
 mod few_rows;
 mod gated;
@@ -23,6 +24,7 @@ mod widen;
 pub use allocator::keep_freed_memory;
 pub use attend::attend_one;
 pub use bridge::{grad_enabled, parallel_for, with_backward};
+pub use conv_line::LineConv;
 pub use conv_pool::conv_relu_pool;
 pub use gated::silu_mul;
 pub use linear_columns::linear_columns;

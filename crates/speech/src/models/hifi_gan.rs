@@ -144,28 +144,27 @@ impl HifiGan {
     /// Samples `[batch, frames · hop]` of which 1 is the loudest, from a spectrogram `[batch, channels, frames]` and,
     /// where speakers sound differently, one `[batch, features, 1]`.
     pub fn forward(&self, spectrogram: &Tensor, speaker: Option<&Tensor>) -> Tensor {
-        let mut x = self.first.forward(&spectrogram.to_kind(self.kind));
+        let mut x = self
+            .first
+            .forward_line(&spectrogram.to_kind(self.kind), None, None);
         if let (Some(layer), Some(speaker)) = (&self.speaker, speaker) {
             x += layer.forward(speaker);
         }
         for stage in &self.stages {
             let up = stage.upsample.forward(&leaky(&x, self.slope));
-            let mut sum: Option<Tensor> = None;
-            for block in &stage.blocks {
-                let y = block.iter().fold(up.shallow_clone(), |x, [first, second]| {
-                    let y = first.forward(&leaky(&x, self.slope));
-                    x + second.forward(&leaky(&y, self.slope))
-                });
-                sum = Some(match sum {
-                    Some(sum) => sum + y,
-                    None => y,
-                });
-            }
+            let slope = Some(self.slope);
+            let through = |block: &Vec<[Conv1d; 2]>| {
+                block.iter().fold(up.shallow_clone(), |x, [first, second]| {
+                    let y = first.forward_line(&x, slope, None);
+                    second.forward_line(&y, slope, Some(&x))
+                })
+            };
+            let sum = stage.blocks.iter().map(through).reduce(|a, b| a + b);
             x = sum.unwrap_or(up) / stage.blocks.len() as f64;
         }
         // The reference leaves the slope of the last one at PyTorch's own.
         self.last
-            .forward(&leaky(&x, 0.01))
+            .forward_line(&x, Some(0.01), None)
             .tanh()
             .squeeze_dim(1)
             .to_kind(Kind::Float)

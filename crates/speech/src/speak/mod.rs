@@ -194,7 +194,10 @@ impl TextToSpeech {
         let mut leveller = Leveller::new(self.voice_rate());
         let (mut begin, mut said_any) = (0.0, false);
         let mut unknown: Vec<char> = Vec::new();
-        for piece in front::pieces(text, words, self.most_characters()) {
+        let mut pieces = front::pieces(text, words, self.most_characters())
+            .into_iter()
+            .peekable();
+        while let Some(piece) = pieces.next() {
             let text = piece.text();
             let said = self.say_piece(&text)?;
             for letter in said.unknown {
@@ -211,10 +214,10 @@ impl TextToSpeech {
             let words = said
                 .times
                 .map_or(Vec::new(), |times| timed(&piece.words, &times, begin));
-            samples.resize(
-                samples.len() + (self.silence(piece.pause) * f64::from(self.voice_rate())) as usize,
-                0.0,
-            );
+            if pieces.peek().is_some() {
+                let silence = (self.silence(piece.pause) * f64::from(self.voice_rate())) as usize;
+                samples.resize(samples.len() + silence, 0.0);
+            }
             begin += samples.len() as f64 / f64::from(self.voice_rate());
             let samples = crate::audio::resampled(samples, self.voice_rate(), self.rate())?;
             let uttered = Uttered {

@@ -77,12 +77,14 @@ impl Coupling {
         let mut x = self.first.forward(&first);
         let mut sum: Option<Tensor> = None;
         for (i, layer) in (0..).zip(&self.layers) {
-            let mut inner = layer.input.forward(&x);
+            let mut inner = layer.input.forward_line(&x, None, None);
             if let Some(told) = &told {
                 inner += told.narrow(1, i * 2 * self.hidden, 2 * self.hidden);
             }
             let halves = inner.chunk(2, 1);
-            let y = layer.output.forward(&(halves[0].tanh() * halves[1].sigmoid()));
+            let y = layer
+                .output
+                .forward_line(&(halves[0].tanh() * halves[1].sigmoid()), None, None);
             let last = y.size()[1] == self.hidden;
             let skip = y.narrow(1, if last { 0 } else { self.hidden }, self.hidden);
             if !last {

@@ -1,0 +1,188 @@
+//! What `sensorium speak` says, where it puts it, and what it refuses.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use sensorium_speech::Audio;
+use sensorium_tests::{sensorium, stderr, stdout};
+use serde_json::Value;
+
+/// A voice of four speakers that babbles: random weights of VITS's shape.
+fn voice() -> String {
+    let voice = Path::new(env!("CARGO_MANIFEST_DIR")).join("parity/cases/vits-speakers");
+    voice.display().to_string()
+}
+
+fn run(home: &Path, args: &[&str]) -> Output {
+    let mut command = sensorium(home);
+    command
+        .arg("speak")
+        .args(args)
+        .current_dir(home)
+        .stdin(Stdio::null());
+    command.output().expect("the program starts")
+}
+
+fn seconds(path: PathBuf) -> f64 {
+    Audio::open(&path).expect("a sound").seconds()
+}
+
+#[test]
+fn every_word_of_a_long_text_is_said() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let words = [
+        "one",
+        "Dr. Smith",
+        "3 apples,",
+        "late.",
+        "\n\nThen",
+        "at 5:30 pm,",
+    ];
+    let text: Vec<&str> = words.iter().copied().cycle().take(2000).collect();
+    fs::write(home.join("long.txt"), text.join(" ")).expect("a file");
+    let voice = voice();
+    let said = run(
+        home,
+        &[
+            "long.txt",
+            "-m",
+            &voice,
+            "-o",
+            "long.wav",
+            "--timings",
+            "json",
+            "--json",
+        ],
+    );
+    assert!(said.status.success(), "{}", stderr(&said));
+    let told: Value = serde_json::from_str(&stdout(&said)).expect("JSON");
+    let length = seconds(home.join("long.wav"));
+    assert!((told["seconds"].as_f64().expect("seconds") - length).abs() < 1e-3);
+    let timings = fs::read(home.join("long.json")).expect("timings");
+    let timings: Vec<Value> = serde_json::from_slice(&timings).expect("JSON");
+    let found: Vec<&str> = timings
+        .iter()
+        .map(|word| word["text"].as_str().expect("text"))
+        .collect();
+    let cycle = [
+        "one",
+        "Doctor",
+        "Smith",
+        "three",
+        "apples,",
+        "late.",
+        "Then",
+        "at",
+        "five thirty p m,",
+    ];
+    let expected: Vec<&str> = cycle.into_iter().cycle().take(found.len()).collect();
+    assert_eq!(found, expected);
+    assert!(found.len() >= 3000 - 2, "{}", found.len());
+    let mut latest = 0.0;
+    for word in &timings {
+        let (start, end) = (
+            word["start"].as_f64().expect("start"),
+            word["end"].as_f64().expect("end"),
+        );
+        assert!(
+            start >= latest && end >= start && end <= length + 1e-3,
+            "{word} after {latest}"
+        );
+        latest = end;
+    }
+    let audio = Audio::open(&home.join("long.wav")).expect("a sound");
+    assert!(audio.samples().iter().all(|sample| sample.abs() < 0.99));
+}
+
+#[test]
+fn the_same_seed_gives_the_same_sound_and_flags_do_what_they_say() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let voice = voice();
+    let say = |more: &[&str]| {
+        let all = [
+            &[
+                "a fox sleeps. under a tree",
+                "-m",
+                &voice,
+                "-o",
+                "a.wav",
+                "--seed",
+                "7",
+            ],
+            more,
+        ]
+        .concat();
+        let said = run(home, &all);
+        assert!(said.status.success(), "{more:?}: {}", stderr(&said));
+        fs::read(home.join("a.wav")).expect("a file")
+    };
+    let plain = say(&[]);
+    assert_eq!(plain, say(&[]));
+    assert_ne!(plain, say(&["--speaker", "3"]));
+    let length = |bytes: Vec<u8>| Audio::decode(bytes).expect("a sound").seconds();
+    let usual = length(plain);
+    let dense = length(say(&["--pause", "0"]));
+    assert!((usual - dense - 0.3).abs() < 1e-3, "{usual} {dense}");
+    assert!(length(say(&["--pause", "0", "--speed", "0.5"])) > 1.3 * dense);
+    let other = Audio::decode(say(&["--sample-rate", "22050", "--float"])).expect("a sound");
+    assert_eq!(other.rate(), 22050);
+    assert!((other.seconds() - usual).abs() < 0.01);
+    let stream = run(home, &["a fox sleeps", "-m", &voice, "--stream", "--seed", "7"]);
+    assert!(Audio::decode(stream.stdout).expect("a sound").frames() > 100);
+    let raw = run(
+        home,
+        &["a fox sleeps", "-m", &voice, "--stream", "--format", "pcm"],
+    );
+    assert!(raw.status.success() && !raw.stdout.starts_with(b"RIFF"));
+}
+
+#[test]
+fn what_cannot_be_said_is_told_in_a_sentence() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    fs::write(home.join("bad.txt"), b"ab\xff").expect("a file");
+    fs::write(home.join("good.txt"), "fine").expect("a file");
+    fs::write(home.join("old.wav"), "what was there").expect("a file");
+    let voice = voice();
+    let refuses = |args: &[&str], expected: &str| {
+        let failed = run(home, &[args, &["-m", &voice]].concat());
+        let said = stderr(&failed);
+        assert_eq!(failed.status.code(), Some(1), "{args:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+        assert!(said.contains(expected), "{args:?}: {said}");
+    };
+    refuses(
+        &["...", "-o", "old.wav"],
+        "nothing in the text that the voice can say",
+    );
+    refuses(
+        &["你好", "-o", "a.wav"],
+        "nothing in the text that the voice can say",
+    );
+    refuses(&["hello there", "-o", "no/a.wav"], "its folder does not exist");
+    refuses(&["hello there", "-o", "a.wav", "--speaker", "4"], "no speaker 4");
+    refuses(
+        &["hello there", "-o", "a.wav", "--speaker", "nobody"],
+        "nobody cannot be read",
+    );
+    refuses(&["bad.txt", "-o", "a.wav"], "bad.txt");
+    refuses(&["hello there", "more words", "--stream"], "name a folder");
+    assert_eq!(fs::read(home.join("old.wav")).expect("a file"), b"what was there");
+    assert!(!home.join("a.wav").exists());
+    // The others go on.
+    let both = run(home, &["bad.txt", "good.txt", "-m", &voice, "-o", "out"]);
+    assert_eq!(both.status.code(), Some(1));
+    assert!(seconds(home.join("out/good.wav")) > 0.0);
+    // One word of 5,000 letters, control characters, mixed scripts.
+    let odd = format!("{} \u{1}\u{202e} mixed Москва 東京 text", "a".repeat(5000));
+    let said = run(home, &[&odd, "-m", &voice, "-o", "odd.wav"]);
+    assert!(said.status.success(), "{}", stderr(&said));
+    assert!(
+        stderr(&said).contains("does not know") && stderr(&said).contains('м'),
+        "{}",
+        stderr(&said)
+    );
+}
