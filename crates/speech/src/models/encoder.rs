@@ -19,7 +19,7 @@ pub struct SpeechEncoder {
 
 #[derive(Debug)]
 enum Network {
-    Samples(wav2vec2::Encoder),
+    Samples(Box<wav2vec2::Encoder>),
     Bands(wav2vec2_bert::Encoder),
 }
 
@@ -51,7 +51,7 @@ impl SpeechEncoder {
                 Network::Bands(wav2vec2_bert::Encoder::new(config, params)?)
             }
             (other, Extractor::Waveform(_)) if MODEL_TYPES.contains(&other) => {
-                Network::Samples(wav2vec2::Encoder::new(config, params)?)
+                Network::Samples(Box::new(wav2vec2::Encoder::new(config, params)?))
             }
             _ => {
                 let problem = format!("its feature extractor is none for a model of type `{model_type}`");
