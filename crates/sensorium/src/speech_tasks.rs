@@ -16,7 +16,7 @@ use crate::{
 pub(crate) fn speech_recognition(request: BuildRequest<'_>) -> Result<Box<dyn Pipeline>, BoxError> {
     let options = request.options;
     let wanted = SpeechToTextOptions {
-        generation: options.generation.clone(),
+        generation: options.speech.generation.clone().merge(&options.generation),
         ..options.speech.clone()
     };
     let kind = options.dtype.map(crate::DType::kind);

@@ -102,6 +102,14 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// A language model that cannot be used.
+    #[error("the language model {} {problem}", path.display())]
+    LanguageModel {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// A text without any letter that the model knows.
     #[error("the model knows no word or letter of the text")]
     NothingToAlign,

@@ -18,7 +18,7 @@ pub mod whisper;
 
 pub use audio::{Audio, AudioError};
 pub use classify::{AudioClassifier, Function, Label};
-pub use ctc::{Aligned, CtcRecognizer, Piece};
+pub use ctc::{Aligned, BeamSearch, CtcRecognizer, NGrams, Piece};
 pub use error::Error;
 pub use recognize::{SpeechToText, SpeechToTextOptions, Spoken};
 pub use speak::{SpeakOptions, Speaker, TextToSpeech, Uttered};

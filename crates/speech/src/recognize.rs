@@ -6,7 +6,7 @@ use serde_json::Value;
 use tch::{Device, Kind};
 
 use crate::audio::{Audio, AudioError};
-use crate::ctc::{Chunks, CtcRecognizer, Piece};
+use crate::ctc::{BeamSearch, Chunks, CtcRecognizer, Piece};
 use crate::error::Error;
 use crate::subtitles::Caption;
 use crate::voice::{VoiceActivity, Voices};
@@ -43,6 +43,8 @@ pub struct SpeechToTextOptions {
     pub prompt: Option<String>,
     /// Words that may be said, such as names, of which the model is reminded in each part of the recording.
     pub hot_words: Option<String>,
+    /// How a model that spells searches; the likeliest token of each step if there is none. Hot words need it.
+    pub beam_search: Option<BeamSearch>,
     /// Where nobody speaks nothing is heard, or everywhere if there is none.
     pub voice_activity: Option<VoiceActivity>,
     /// The channel that is heard, from 0; the mean of all if none is named.
@@ -64,6 +66,7 @@ impl Default for SpeechToTextOptions {
             words: false,
             prompt: None,
             hot_words: None,
+            beam_search: None,
             voice_activity: Some(VoiceActivity::default()),
             channel: None,
             start: 0.0,
@@ -128,13 +131,16 @@ impl SpeechToText {
                     cannot: "take a prompt",
                 });
             }
-            _ if options.hot_words.is_some() => {
-                return Err(Error::OnlySpells {
-                    cannot: "take hot words",
-                });
-            }
             _ => Recognizer::Spelling(Box::new(CtcRecognizer::open(model, device, kind)?)),
         };
+        let mut options = options;
+        if let (Some(words), Recognizer::Spelling(_)) = (&options.hot_words, &recognizer) {
+            let hot = words
+                .split([',', ' '])
+                .filter(|word| !word.is_empty())
+                .map(str::to_string);
+            options.beam_search.get_or_insert_default().hot_words.extend(hot);
+        }
         Ok(Self { recognizer, options })
     }
 
@@ -161,7 +167,7 @@ impl SpeechToText {
         }
         let mut spoken = match &self.recognizer {
             Recognizer::Writing { model, options } => written(&heard, model, options)?,
-            Recognizer::Spelling(model) => spelt(&heard, model)?,
+            Recognizer::Spelling(model) => spelt(&heard, model, self.options.beam_search.as_ref())?,
         };
         if !self.options.timestamps && !self.options.words {
             spoken.captions.clear();
@@ -204,8 +210,14 @@ fn written(clip: &Audio, model: &WhisperRecognizer, options: &WhisperOptions) ->
     })
 }
 
-fn spelt(clip: &Audio, model: &CtcRecognizer) -> Result<Spoken, Error> {
-    let spelling = model.transcribe(clip, Chunks::for_length(clip.seconds()))?;
+fn spelt(clip: &Audio, model: &CtcRecognizer, search: Option<&BeamSearch>) -> Result<Spoken, Error> {
+    let (text, words) = match search {
+        Some(search) => model.search(clip, search)?,
+        None => {
+            let spelling = model.transcribe(clip, Chunks::for_length(clip.seconds()))?;
+            (spelling.text(), model.lasting(spelling.words()))
+        }
+    };
     let caption = |phrase: Vec<Piece>| {
         let texts: Vec<&str> = phrase.iter().map(|word| word.text.as_str()).collect();
         let text = texts.join(" ");
@@ -222,11 +234,8 @@ fn spelt(clip: &Audio, model: &CtcRecognizer) -> Result<Spoken, Error> {
         })
     };
     Ok(Spoken {
-        captions: phrases(model.lasting(spelling.words()))
-            .into_iter()
-            .filter_map(caption)
-            .collect(),
-        text: spelling.text(),
+        captions: phrases(words).into_iter().filter_map(caption).collect(),
+        text,
     })
 }
 

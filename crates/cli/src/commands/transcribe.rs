@@ -1,10 +1,11 @@
 //! `sensorium transcribe`: what is said in recordings.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use sensorium::speech::VoiceActivity;
 use sensorium::speech::subtitles::Shape;
+use sensorium::speech::{BeamSearch, NGrams, VoiceActivity};
 use sensorium::{OutputKind, SpeechToTextOptions};
 
 use crate::args::InputArgs;
@@ -37,6 +38,32 @@ pub struct Args {
     /// Words that may be said, such as names, to be spelt like this
     #[arg(long, value_name = "TEXT")]
     hot_words: Option<String>,
+
+    /// Texts that are followed at once [default: 5 where the model writes, 1 where it spells]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    beams: Option<u16>,
+
+    /// An n-gram language model for models that spell, in ARPA's format (KenLM, SRILM)
+    #[arg(long, value_name = "FILE")]
+    language_model: Option<PathBuf>,
+
+    /// How much the language model counts
+    #[arg(
+        long,
+        value_name = "FACTOR",
+        default_value_t = 0.5,
+        requires = "language_model"
+    )]
+    lm_weight: f64,
+
+    /// Added to the language model's logarithms for each word
+    #[arg(
+        long,
+        value_name = "BONUS",
+        default_value_t = 1.5,
+        requires = "language_model"
+    )]
+    word_bonus: f64,
 
     /// Hear pauses of more than two seconds, too, instead of leaving them out
     #[arg(long)]
@@ -74,6 +101,11 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let captions = args.captions.captions(context.global.json);
+    let mut speech = SpeechToTextOptions {
+        beam_search: beam_search(args)?,
+        ..SpeechToTextOptions::default()
+    };
+    speech.generation.num_beams = args.beams.map(usize::from);
     let request = Request {
         inputs: &args.inputs.inputs,
         task: Some("automatic-speech-recognition"),
@@ -90,10 +122,25 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             channel: args.channel,
             start: args.start,
             end: args.end,
-            ..SpeechToTextOptions::default()
+            ..speech
         },
         captions,
         ..Request::default()
     };
     predict::run(&request, context)
+}
+
+/// How models that spell search; none if nothing asks for it.
+fn beam_search(args: &Args) -> Result<Option<BeamSearch>> {
+    if args.language_model.is_none() && args.beams.is_none_or(|beams| beams < 2) {
+        return Ok(None);
+    }
+    let plain = BeamSearch::default();
+    Ok(Some(BeamSearch {
+        beams: args.beams.map_or(plain.beams, usize::from),
+        language_model: args.language_model.as_deref().map(NGrams::open).transpose()?,
+        weight: args.lm_weight,
+        word_bonus: args.word_bonus,
+        ..plain
+    }))
 }

@@ -22,6 +22,16 @@ impl CtcRecognizer {
     /// # Errors
     /// If the model knows no letter of the text, or the recording is too short for it.
     pub fn align(&self, audio: &Audio, text: &str) -> Result<Vec<Aligned>, Error> {
+        self.place(&self.steps(audio)?, audio.seconds(), text)
+    }
+
+    /// Log probabilities of the tokens at each step.
+    pub(super) fn steps(&self, audio: &Audio) -> Result<Vec<Vec<f32>>, Error> {
+        Ok(Vec::<Vec<f32>>::try_from(&self.scores(audio)?).unwrap_or_default())
+    }
+
+    /// The same for the log probabilities of a recording of `length` seconds.
+    pub(super) fn place(&self, steps: &[Vec<f32>], length: f64, text: &str) -> Result<Vec<Aligned>, Error> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let mut ids = Vec::new();
         // The word of each token; none between words.
@@ -41,10 +51,8 @@ impl CtcRecognizer {
         if ids.is_empty() {
             return Err(Error::NothingToAlign);
         }
-        let scores = self.scores(audio)?;
-        let steps = Vec::<Vec<f32>>::try_from(&scores).unwrap_or_default();
-        let path = best_path(&steps, &ids, self.vocabulary.blank).ok_or(Error::TooShortForText {
-            seconds: audio.seconds(),
+        let path = best_path(steps, &ids, self.vocabulary.blank).ok_or(Error::TooShortForText {
+            seconds: length,
             tokens: ids.len(),
         })?;
 
@@ -83,7 +91,7 @@ impl CtcRecognizer {
         }
         let pieces = self.lasting(aligned.iter().map(|word| word.piece.clone()).collect());
         for (word, piece) in aligned.iter_mut().zip(pieces) {
-            word.piece.end = (piece.end).min(audio.seconds().max(word.piece.end));
+            word.piece.end = (piece.end).min(length.max(word.piece.end));
         }
         Ok(aligned)
     }

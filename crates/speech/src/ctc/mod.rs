@@ -1,6 +1,8 @@
 //! Speech to text by connectionist temporal classification (Graves et al., 2006): a letter, or none, each 20 ms.
 
 mod align;
+mod beam;
+mod ngram;
 
 use sensorium_blocks::Params;
 use sensorium_hub::Model;
@@ -15,6 +17,8 @@ use crate::models::{MODEL_TYPES, States};
 use crate::vocabulary::Vocabulary;
 
 pub use align::Aligned;
+pub use beam::BeamSearch;
+pub use ngram::NGrams;
 
 /// A recogniser that spells: wav2vec2, HuBERT, wav2vec2-BERT.
 #[derive(Debug)]
@@ -159,6 +163,24 @@ impl CtcRecognizer {
         let scores = self.heard(audio.mono_at(self.rate())?, chunks)?;
         let ids = Vec::<i64>::try_from(scores.argmax(-1, false)).unwrap_or_default();
         Ok(self.spell(&ids.into_iter().map(|id| id as usize).collect::<Vec<_>>()))
+    }
+
+    /// The likeliest text of `audio` by a beam search, and when each of its words is said.
+    ///
+    /// # Errors
+    /// As [`transcribe`](Self::transcribe).
+    pub fn search(&self, audio: &Audio, search: &BeamSearch) -> Result<(String, Vec<Piece>), Error> {
+        let steps = self.steps(audio)?;
+        let ids = search.search(&steps, &self.vocabulary);
+        let letters: Vec<String> = ids.iter().map(|&id| self.vocabulary.letter(id)).collect();
+        let text = letters.join(if self.vocabulary.is_of_words() { " " } else { "" });
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let text = words.join(" ");
+        let words = match text.is_empty() {
+            true => Vec::new(),
+            false => self.place(&steps, audio.seconds(), &text)?,
+        };
+        Ok((text, words.into_iter().map(|word| word.piece).collect()))
     }
 
     /// Log probabilities of the tokens at each step, `[steps, vocabulary]`.
