@@ -130,6 +130,10 @@ fn the_same_seed_gives_the_same_sound_and_flags_do_what_they_say() {
     let other = Audio::decode(say(&["--sample-rate", "22050", "--float"])).expect("a sound");
     assert_eq!(other.rate(), 22050);
     assert!((other.seconds() - usual).abs() < 0.01);
+    let tagged = "<speak>a fox sleeps.<break time='2s'/> under a tree</speak>";
+    let said = run(home, &[tagged, "-m", &voice, "-o", "b.wav", "--seed", "7"]);
+    assert!(said.status.success(), "{}", stderr(&said));
+    assert!((seconds(home.join("b.wav")) - dense - 2.0).abs() < 0.05);
     let stream = run(home, &["a fox sleeps", "-m", &voice, "--stream", "--seed", "7"]);
     assert!(Audio::decode(stream.stdout).expect("a sound").frames() > 100);
     let raw = run(
@@ -167,6 +171,10 @@ fn what_cannot_be_said_is_told_in_a_sentence() {
     refuses(
         &["hello there", "-o", "a.wav", "--speaker", "nobody"],
         "nobody cannot be read",
+    );
+    refuses(
+        &["<speak>hi <audio/></speak>", "-o", "a.wav"],
+        "<audio>, which is not known",
     );
     refuses(&["bad.txt", "-o", "a.wav"], "bad.txt");
     refuses(&["hello there", "more words", "--stream"], "name a folder");

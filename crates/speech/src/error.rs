@@ -79,6 +79,12 @@ pub enum Error {
     /// A text of nothing but what cannot be said.
     #[error("there is nothing in the text that the voice can say")]
     NothingToSay,
+    /// A text with tags that cannot be followed.
+    #[error("the SSML {problem}")]
+    Ssml {
+        /// What is wrong.
+        problem: String,
+    },
     /// Something that not all voices can do.
     #[error("this voice cannot {what}")]
     VoiceCannot {

@@ -2,6 +2,7 @@
 
 pub mod english;
 mod pieces;
+pub mod ssml;
 
 use std::ops::Range;
 

@@ -3,6 +3,7 @@
 mod loudness;
 mod speaker;
 mod speecht5;
+mod times;
 mod vits;
 mod vocoder;
 
@@ -17,9 +18,11 @@ pub use vocoder::{HifiGanVocoder, Vocoder};
 
 use crate::ctc::Piece as Timed;
 use crate::error::Error;
-use crate::front::{self, Pause, Word};
+use crate::front::ssml::{self, Part};
+use crate::front::{self, Pause};
 use crate::models::{speecht5 as speecht5_model, vits as vits_model};
 use loudness::Leveller;
+use times::{timed, times};
 
 /// Says texts.
 #[derive(Debug)]
@@ -84,6 +87,18 @@ pub struct Uttered {
     pub words: Vec<Timed>,
     /// Characters that the voice does not know and which were left out.
     pub unknown: Vec<char>,
+}
+
+/// What is known while a text is being said.
+struct Telling<'a> {
+    leveller: Leveller,
+    /// What was said so far.
+    seconds: f64,
+    /// Whether anything was.
+    said: bool,
+    /// Characters that were left out and not reported yet.
+    unknown: Vec<char>,
+    sink: &'a mut dyn FnMut(Uttered) -> bool,
 }
 
 /// What a voice makes of a piece.
@@ -179,61 +194,106 @@ impl TextToSpeech {
         matches!(self.voice, Voice::Vits(_))
     }
 
-    /// Says `text`, of any length; each piece is handed to `sink` as soon as it is made, until that says `false`.
+    /// Says `text`, plain or SSML, of any length; each piece is handed to `sink` as soon as it is made, until that says
+    /// `false`.
     ///
     /// # Errors
-    /// If there is nothing in it that the voice can say.
+    /// If there is nothing in it that the voice can say, or its tags cannot be followed.
     pub fn say_with(&self, text: &str, sink: &mut dyn FnMut(Uttered) -> bool) -> Result<(), Error> {
-        let words = match self.english {
-            true => front::english::words(text),
-            false => front::verbatim(text),
-        };
         if let Some(seed) = self.options.seed {
             tch::manual_seed(seed as i64);
         }
-        let mut leveller = Leveller::new(self.voice_rate());
-        let (mut begin, mut said_any) = (0.0, false);
-        let mut unknown: Vec<char> = Vec::new();
+        let mut telling = Telling {
+            leveller: Leveller::new(self.voice_rate()),
+            seconds: 0.0,
+            said: false,
+            unknown: Vec::new(),
+            sink,
+        };
+        let parts = match ssml::is_ssml(text) {
+            true => ssml::parts(text, self.reads_phonemes()).map_err(|problem| Error::Ssml { problem })?,
+            false => vec![Part::Text {
+                text: text.to_string(),
+                rate: 1.0,
+                read: false,
+            }],
+        };
+        for part in parts {
+            let goes_on = match part {
+                Part::Silence(seconds) => {
+                    self.tell(&mut telling, self.silent(seconds * self.options.pause))?
+                }
+                Part::Text { text, rate, read } => self.say_text(&text, rate, read, &mut telling)?,
+            };
+            if !goes_on {
+                return Ok(());
+            }
+        }
+        match telling.said {
+            true => Ok(()),
+            false => Err(Error::NothingToSay),
+        }
+    }
+
+    /// Whether the sink wants more.
+    fn say_text(&self, text: &str, rate: f64, read: bool, telling: &mut Telling<'_>) -> Result<bool, Error> {
+        let words = match self.english && !read {
+            true => front::english::words(text),
+            false => front::verbatim(text),
+        };
         let mut pieces = front::pieces(text, words, self.most_characters())
             .into_iter()
             .peekable();
         while let Some(piece) = pieces.next() {
             let text = piece.text();
-            let said = self.say_piece(&text)?;
+            let said = self.say_piece(&text, rate)?;
             for letter in said.unknown {
-                if !unknown.contains(&letter) {
-                    unknown.push(letter);
+                if !telling.unknown.contains(&letter) {
+                    telling.unknown.push(letter);
                 }
             }
             let mut samples = said.samples;
             if samples.is_empty() {
                 continue;
             }
-            said_any = true;
-            leveller.level(&mut samples);
+            telling.said = true;
+            telling.leveller.level(&mut samples);
+            let begin = telling.seconds;
             let words = said
                 .times
                 .map_or(Vec::new(), |times| timed(&piece.words, &times, begin));
             if pieces.peek().is_some() {
-                let silence = (self.silence(piece.pause) * f64::from(self.voice_rate())) as usize;
-                samples.resize(samples.len() + silence, 0.0);
+                samples.extend(self.silent(self.silence(piece.pause)).samples);
             }
-            begin += samples.len() as f64 / f64::from(self.voice_rate());
-            let samples = crate::audio::resampled(samples, self.voice_rate(), self.rate())?;
             let uttered = Uttered {
                 samples,
                 text,
                 words,
-                unknown: std::mem::take(&mut unknown),
+                unknown: std::mem::take(&mut telling.unknown),
             };
-            if !sink(uttered) {
-                return Ok(());
+            if !self.tell(telling, uttered)? {
+                return Ok(false);
             }
         }
-        match said_any {
-            true => Ok(()),
-            false => Err(Error::NothingToSay),
+        Ok(true)
+    }
+
+    /// Hands on what was said at the voice's rate; says whether the sink wants more.
+    fn tell(&self, telling: &mut Telling<'_>, uttered: Uttered) -> Result<bool, Error> {
+        telling.seconds += uttered.samples.len() as f64 / f64::from(self.voice_rate());
+        let samples = crate::audio::resampled(uttered.samples, self.voice_rate(), self.rate())?;
+        Ok((telling.sink)(Uttered { samples, ..uttered }))
+    }
+
+    fn silent(&self, seconds: f64) -> Uttered {
+        Uttered {
+            samples: vec![0.0; (seconds * f64::from(self.voice_rate())) as usize],
+            ..Uttered::default()
         }
+    }
+
+    fn reads_phonemes(&self) -> bool {
+        matches!(&self.voice, Voice::Vits(voice) if voice.characters().wants_phonemes())
     }
 
     /// Says `text`, of any length.
@@ -246,7 +306,7 @@ impl TextToSpeech {
             all.samples.extend(piece.samples);
             all.words.extend(piece.words);
             all.unknown.extend(piece.unknown);
-            if !all.text.is_empty() {
+            if !all.text.is_empty() && !piece.text.is_empty() {
                 all.text.push(' ');
             }
             all.text += &piece.text;
@@ -277,7 +337,8 @@ impl TextToSpeech {
         usual * self.options.pause
     }
 
-    fn say_piece(&self, text: &str) -> Result<Said, Error> {
+    /// Says a piece at `rate` times the speed that was asked for.
+    fn say_piece(&self, text: &str, rate: f64) -> Result<Said, Error> {
         match &self.voice {
             Voice::Vits(voice) => {
                 let spelled = voice.characters().encode(text);
@@ -289,7 +350,7 @@ impl TextToSpeech {
                     });
                 }
                 let mut manner = voice.manner();
-                manner.rate *= self.options.speed;
+                manner.rate *= self.options.speed * rate;
                 manner.speaker = voice.speaker(&self.options.speaker);
                 let said = voice.say(&spelled.ids, &manner)?;
                 let frames = Vec::<i64>::try_from(&said.frames).unwrap_or_default();
@@ -305,6 +366,11 @@ impl TextToSpeech {
                 vocoder,
                 speaker,
             } => {
+                if rate != 1.0 {
+                    return Err(Error::VoiceCannot {
+                        what: "speak faster or slower",
+                    });
+                }
                 let mut unknown = Vec::new();
                 for letter in text.chars().filter(|letter| !letter.is_whitespace()) {
                     if !unknown.contains(&letter) && !voice.knows(letter)? {
@@ -334,68 +400,5 @@ fn samples_of(samples: &Tensor) -> Result<Vec<f32>, Error> {
     match samples.iter().all(|sample| sample.is_finite()) {
         true => Ok(samples),
         false => Err(Error::NotNumbers),
-    }
-}
-
-/// When each of `count` characters is said, from the frames of tokens that stand for them.
-fn times(places: &[Option<usize>], frames: &[i64], second: f64, count: usize) -> Vec<(f64, f64)> {
-    let mut times: Vec<Option<(f64, f64)>> = vec![None; count];
-    let mut at = 0;
-    let mut current = None;
-    for (place, frames) in places.iter().zip(frames) {
-        let (begin, end) = (at as f64 * second, (at + frames) as f64 * second);
-        at += frames;
-        current = place.or(current);
-        // Blanks between characters belong to the one before.
-        if let Some(time) = current.and_then(|place| times.get_mut(place)) {
-            let begin = time.map_or(begin, |(begin, _)| begin);
-            *time = Some((begin, end));
-        }
-    }
-    let mut latest = 0.0;
-    let filled = times.into_iter().map(|time| {
-        let (begin, end) = time.unwrap_or((latest, latest));
-        latest = end;
-        (begin, end)
-    });
-    filled.collect()
-}
-
-/// When each word is said: from its first character's begin to its last one's end.
-fn timed(words: &[Word], times: &[(f64, f64)], begin: f64) -> Vec<Timed> {
-    let mut at = 0;
-    let mut latest: f64 = 0.0;
-    words
-        .iter()
-        .map(|word| {
-            let count = word.said.chars().count();
-            let own = &times[at.min(times.len())..(at + count).min(times.len())];
-            at += count + 1;
-            let heard = || own.iter().filter(|(begin, end)| end > begin);
-            let start = heard().next().map_or(latest, |(begin, _)| *begin);
-            latest = heard().next_back().map_or(start, |(_, end)| *end);
-            Timed {
-                text: word.said.clone(),
-                start: begin + start,
-                end: begin + latest,
-            }
-        })
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_have_the_time_of_their_characters() {
-        // "ab c" with blanks between characters, two frames each; nothing stands for the space.
-        let places = [None, Some(0), None, Some(1), None, Some(3), None];
-        let found = times(&places, &[2; 7], 0.5, 4);
-        assert_eq!(found, [(1.0, 3.0), (3.0, 5.0), (5.0, 5.0), (5.0, 7.0)]);
-        let words = front::verbatim("ab c");
-        let found = timed(&words, &found, 10.0);
-        let found: Vec<_> = found.iter().map(|word| (word.start, word.end)).collect();
-        assert_eq!(found, [(11.0, 15.0), (15.0, 17.0)]);
     }
 }

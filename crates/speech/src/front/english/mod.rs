@@ -1,6 +1,6 @@
 //! English figures, signs and abbreviations in words.
 
-mod numbers;
+pub(super) mod numbers;
 mod rules;
 mod units;
 

@@ -1,0 +1,256 @@
+//! SSML, as far as all voices can follow: `speak`, `p`, `s`, `break`, `prosody rate`, `say-as`, `sub`, `phoneme`.
+
+use roxmltree::{Document, Node};
+
+use super::english::numbers;
+
+/// A part of a text with tags.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Part {
+    /// Something to say.
+    Text {
+        /// What is said.
+        text: String,
+        /// How fast, as a factor.
+        rate: f64,
+        /// Figures and signs stay as they are: they were read by a tag.
+        read: bool,
+    },
+    /// Seconds of silence.
+    Silence(f64),
+}
+
+/// The tags that are known.
+const KNOWN: &str = "speak, p, s, break, prosody, say-as, sub, phoneme, emphasis";
+
+/// Whether `text` is meant to be SSML.
+pub fn is_ssml(text: &str) -> bool {
+    let text = text.trim_start();
+    text.strip_prefix("<speak")
+        .is_some_and(|rest| rest.starts_with(['>', ' ', '\n', '\t', '/']))
+        || text.starts_with("<?xml") && text.contains("<speak")
+}
+
+/// The parts of an SSML document; for voices that read `phonemes` these stand in the place of their words.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence that begins with its name.
+pub fn parts(text: &str, phonemes: bool) -> Result<Vec<Part>, String> {
+    let document = Document::parse(text.trim()).map_err(|error| format!("is no XML: {error}"))?;
+    let root = document.root_element();
+    if root.tag_name().name() != "speak" {
+        return Err(format!(
+            "begins with <{}>, expected <speak>",
+            root.tag_name().name()
+        ));
+    }
+    let mut reader = Reader {
+        parts: Vec::new(),
+        phonemes,
+    };
+    reader.children(root, 1.0)?;
+    Ok(reader.parts)
+}
+
+struct Reader {
+    parts: Vec<Part>,
+    phonemes: bool,
+}
+
+impl Reader {
+    fn children(&mut self, node: Node<'_, '_>, rate: f64) -> Result<(), String> {
+        for child in node.children() {
+            if let Some(text) = child.text().filter(|_| child.is_text()) {
+                self.say(text, rate, false);
+            } else if child.is_element() {
+                self.element(child, rate)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn say(&mut self, text: &str, rate: f64, read: bool) {
+        if !text.trim().is_empty() {
+            self.parts.push(Part::Text {
+                text: text.to_string(),
+                rate,
+                read,
+            });
+        }
+    }
+
+    fn element(&mut self, node: Node<'_, '_>, rate: f64) -> Result<(), String> {
+        let name = node.tag_name().name();
+        let attribute = |wanted: &str| {
+            node.attribute(wanted)
+                .ok_or_else(|| format!("has a <{name}> without `{wanted}`"))
+        };
+        let inside = || {
+            node.descendants()
+                .filter_map(|node| node.text().filter(|_| node.is_text()))
+                .collect::<String>()
+        };
+        match name {
+            "p" | "s" => {
+                self.children(node, rate)?;
+                self.parts
+                    .push(Part::Silence(if name == "p" { 0.6 } else { 0.3 }));
+            }
+            "emphasis" => self.children(node, rate)?,
+            "break" => self.parts.push(Part::Silence(silence(node)?)),
+            "prosody" => {
+                let factor = node.attribute("rate").map_or(Ok(1.0), factor)?;
+                let rate = rate * factor;
+                if !(0.1..=10.0).contains(&rate) {
+                    return Err("has a <prosody rate> of more than ten times as fast or slow".to_string());
+                }
+                self.children(node, rate)?;
+            }
+            "sub" => {
+                let alias = attribute("alias")?.to_string();
+                self.say(&alias, rate, false);
+            }
+            "phoneme" => {
+                let phonemes = attribute("ph")?.to_string();
+                match self.phonemes {
+                    true => self.say(&phonemes, rate, true),
+                    false => self.children(node, rate)?,
+                }
+            }
+            "say-as" => {
+                let (how, text) = (attribute("interpret-as")?, inside());
+                let said = said_as(how, text.trim()).ok_or_else(|| {
+                    format!("has a <say-as> that is to be read as `{how}`, which is not known")
+                })?;
+                // Dates and times are found by their look.
+                let read = !["date", "time", "currency", "unit"].contains(&how);
+                self.say(&said, rate, read);
+            }
+            _ => return Err(format!("has a <{name}>, which is not known; known: {KNOWN}")),
+        }
+        Ok(())
+    }
+}
+
+/// Seconds.
+fn silence(node: Node<'_, '_>) -> Result<f64, String> {
+    if let Some(time) = node.attribute("time") {
+        let number = |text: &str| text.trim().parse::<f64>().ok();
+        let seconds = match time.strip_suffix("ms") {
+            Some(milliseconds) => number(milliseconds).map(|x| x / 1000.0),
+            None => time.strip_suffix('s').and_then(number),
+        };
+        return seconds
+            .filter(|seconds| (0.0..=60.0).contains(seconds))
+            .ok_or_else(|| {
+                format!("has a <break> of `{time}`, expected up to 60 s, such as `500ms` or `1.5s`")
+            });
+    }
+    match node.attribute("strength").unwrap_or("medium") {
+        "none" => Ok(0.0),
+        "x-weak" => Ok(0.1),
+        "weak" => Ok(0.2),
+        "medium" => Ok(0.4),
+        "strong" => Ok(0.7),
+        "x-strong" => Ok(1.0),
+        other => Err(format!(
+            "has a <break> of the strength `{other}`, which is not known"
+        )),
+    }
+}
+
+fn factor(rate: &str) -> Result<f64, String> {
+    let named = match rate {
+        "x-slow" => Some(0.5),
+        "slow" => Some(0.75),
+        "medium" | "default" => Some(1.0),
+        "fast" => Some(1.25),
+        "x-fast" => Some(1.6),
+        _ => None,
+    };
+    let number = |text: &str| text.parse::<f64>().ok();
+    let found = named.or_else(|| match rate.strip_suffix('%') {
+        // `+10%` is relative, `110%` is not.
+        Some(share) if share.starts_with(['+', '-']) => number(share).map(|share| 1.0 + share / 100.0),
+        Some(share) => number(share).map(|share| share / 100.0),
+        None => number(rate),
+    });
+    found
+        .filter(|factor| (0.1..=10.0).contains(factor))
+        .ok_or_else(|| format!("has a <prosody> with the rate `{rate}`, expected `slow`, `120%` or a factor"))
+}
+
+/// How a text is read; none if the manner is not known.
+fn said_as(how: &str, text: &str) -> Option<String> {
+    Some(match how {
+        "characters" | "spell-out" | "verbatim" => {
+            let letters = text.chars().filter(|letter| !letter.is_whitespace());
+            let said = letters.map(|letter| match letter.is_ascii_digit() {
+                true => numbers::spelt(&letter.to_string()),
+                false => letter.to_string(),
+            });
+            said.collect::<Vec<_>>().join(" ")
+        }
+        "cardinal" | "number" => numbers::decimal(text),
+        "ordinal" => numbers::ordinal(text.trim_end_matches(char::is_alphabetic)),
+        "digits" | "telephone" => numbers::spelt(text),
+        "date" | "time" | "currency" | "unit" => text.to_string(),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str, rate: f64, read: bool) -> Part {
+        Part::Text {
+            text: text.to_string(),
+            rate,
+            read,
+        }
+    }
+
+    #[test]
+    fn tags_are_read() {
+        let found = parts(
+            "<speak>Hi<break time='500ms'/><prosody rate='slow'>you <say-as interpret-as='digits'>12</say-as></prosody>\
+             <p><s>A &amp; B</s></p><sub alias='World Wide Web'>WWW</sub><phoneme ph='x'>ch</phoneme></speak>",
+            false,
+        );
+        let expected = vec![
+            text("Hi", 1.0, false),
+            Part::Silence(0.5),
+            text("you ", 0.75, false),
+            text("one two", 0.75, true),
+            text("A & B", 1.0, false),
+            Part::Silence(0.3),
+            Part::Silence(0.6),
+            text("World Wide Web", 1.0, false),
+            text("ch", 1.0, false),
+        ];
+        assert_eq!(found, Ok(expected));
+        assert_eq!(
+            parts("<speak><phoneme ph='ˈa'>x</phoneme></speak>", true),
+            Ok(vec![text("ˈa", 1.0, true)])
+        );
+        assert!(is_ssml("  <speak version='1.1'>") && !is_ssml("<speaker>") && !is_ssml("speak"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (document, part) in [
+            ("<speak>", "is no XML"),
+            ("<speak><audio/></speak>", "<audio>, which is not known"),
+            ("<speak><break time='long'/></speak>", "`long`"),
+            ("<speak><break time='900s'/></speak>", "up to 60 s"),
+            ("<speak><prosody rate='-100%'>x</prosody></speak>", "`-100%`"),
+            ("<speak><sub>x</sub></speak>", "without `alias`"),
+            ("<speak><say-as interpret-as='song'>x</say-as></speak>", "`song`"),
+            ("<p>x</p>", "expected <speak>"),
+        ] {
+            let problem = parts(document, false).unwrap_err();
+            assert!(problem.contains(part), "{document}: {problem}");
+        }
+    }
+}
