@@ -91,9 +91,6 @@ pub enum Error {
         /// What it cannot do.
         what: &'static str,
     },
-    /// A voice that makes spectrograms alone.
-    #[error("the voice makes spectrograms alone: name a vocoder, or put one into its folder as `vocoder`")]
-    NoVocoder,
     /// A vocoder of other spectrograms.
     #[error("the vocoder takes spectrograms of {bands} bands, the voice makes {expected}")]
     Vocoder {

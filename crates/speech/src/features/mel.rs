@@ -104,6 +104,19 @@ impl Mels {
         }
     }
 
+    /// The weights of each filter for each of `bins`, one filter behind the other.
+    pub(crate) fn matrix(&self, bins: usize) -> Vec<f32> {
+        let row = |(first, weights): &(usize, Vec<f64>)| {
+            let mut row = vec![0.0f32; bins];
+            row[*first..first + weights.len()]
+                .iter_mut()
+                .zip(weights)
+                .for_each(|(to, &from)| *to = from as f32);
+            row
+        };
+        self.filters.iter().flat_map(row).collect()
+    }
+
     /// The number of filters.
     pub fn len(&self) -> usize {
         self.filters.len()

@@ -20,6 +20,7 @@ use crate::error::Error;
 
 pub use ast::AstFeatures;
 pub use filter_bank::FilterBank;
+pub(crate) use mel::Bank;
 pub use mel::{MelNorm, MelScale, Mels};
 pub use spectrum::{Frames, Padding, Spectrum, Window};
 pub use waveform::Waveform;

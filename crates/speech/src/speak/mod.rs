@@ -1,5 +1,6 @@
 //! Text to speech: voices of all families, long texts piece by piece.
 
+mod griffin_lim;
 mod loudness;
 mod speaker;
 mod speecht5;
@@ -11,6 +12,7 @@ use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
+pub use griffin_lim::{GriffinLim, MelShape};
 pub use speaker::Speaker;
 pub use speecht5::{Ending, SpeechT5Voice};
 pub use vits::VitsVoice;
@@ -140,10 +142,11 @@ impl TextToSpeech {
                     });
                 }
                 let voice = SpeechT5Voice::open(model, device, kind)?;
-                let vocoder = match options.vocoder.clone().or_else(|| model.part("vocoder")) {
-                    Some(vocoder) => HifiGanVocoder::open(&vocoder, device, kind)?,
-                    None => return Err(Error::NoVocoder),
-                };
+                let vocoder: Box<dyn Vocoder> =
+                    match options.vocoder.clone().or_else(|| model.part("vocoder")) {
+                        Some(vocoder) => Box::new(HifiGanVocoder::open(&vocoder, device, kind)?),
+                        None => Box::new(GriffinLim::new(MelShape::SPEECHT5)),
+                    };
                 if vocoder.bands() != voice.network().mels() {
                     return Err(Error::Vocoder {
                         bands: vocoder.bands(),
@@ -153,7 +156,7 @@ impl TextToSpeech {
                 let speaker = options.speaker.features(voice.network().speaker_size())?;
                 let voice = Voice::SpeechT5 {
                     voice: Box::new(voice),
-                    vocoder: Box::new(vocoder),
+                    vocoder,
                     speaker,
                 };
                 (voice, Some("en".to_string()))
