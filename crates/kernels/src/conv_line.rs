@@ -290,13 +290,15 @@ mod tests {
             let active = x.maximum(&(&x * 0.1));
             let expected = active.conv1d(&weight, Some(&bias), 1, padding, dilation, 1);
             let add = Tensor::randn(expected.size(), options);
+            // Each of so many additions rounds.
+            let most = 1e-6 + 5e-8 * (inputs * taps) as f64;
             on_each_level(|level| {
                 let found = conv.forward(&x, Some(0.1), Some(&add)).expect("a result");
                 let off = (found - (&expected + &add)).abs().max().double_value(&[]);
-                assert!(off < 1e-5, "{level:?}, case {case}: {off}");
+                assert!(off < most, "{level:?}, case {case}: {off}");
                 let plain = conv.forward(&x, None, None).expect("a result");
                 let off = (plain - x.conv1d(&weight, Some(&bias), 1, padding, dilation, 1)).abs();
-                assert!(off.max().double_value(&[]) < 1e-5, "{level:?}, case {case}");
+                assert!(off.max().double_value(&[]) < most, "{level:?}, case {case}");
             });
         }
     }
