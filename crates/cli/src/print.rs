@@ -116,6 +116,10 @@ pub fn brief(output: &Output) -> String {
         | Output::Summary { summary_text: text } => text.clone(),
         Output::Transcription(transcription) => transcription.text.clone(),
         Output::Answer(answer) => format!("{}\t{:.6}", answer.answer, answer.score),
+        Output::Speech(speech) if speech.path.is_none() => {
+            let (seconds, rate) = (speech.seconds, speech.sampling_rate);
+            format!("{seconds:.2} s of speech at {rate} Hz; `sensorium speak` writes it to a file")
+        }
         Output::Other(serde_json::Value::String(text)) => text.clone(),
         other => serde_json::to_string(other).unwrap_or_else(|error| format!("no JSON: {error}")),
     }
