@@ -176,6 +176,12 @@ fn what_cannot_be_said_is_told_in_a_sentence() {
         &["<speak>hi <audio/></speak>", "-o", "a.wav"],
         "<audio>, which is not known",
     );
+    refuses(&["good.txt", "-o", "good.txt"], "good.txt would be replaced");
+    fs::write(home.join("lines.srt"), "fine").expect("a file");
+    refuses(
+        &["lines.srt", "-o", "lines.wav", "--timings", "srt"],
+        "lines.srt would be replaced",
+    );
     refuses(&["bad.txt", "-o", "a.wav"], "bad.txt");
     refuses(&["hello there", "more words", "--stream"], "name a folder");
     assert_eq!(fs::read(home.join("old.wav")).expect("a file"), b"what was there");

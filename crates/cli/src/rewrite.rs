@@ -83,11 +83,7 @@ pub fn run(
             }
             Err(error) => {
                 failed = true;
-                if context.global.json && several {
-                    print::json(&json!({ "input": name, "error": print::one_line(&error) }))?;
-                } else {
-                    eprintln!("error: {}", print::one_line(&error));
-                }
+                tell_failure(&name, &error, several, context)?;
             }
         }
     }
@@ -96,6 +92,18 @@ pub fn run(
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Says what is wrong with an input: on standard error, or as a line of JSON among those of the others.
+pub fn tell_failure(name: &str, error: &anyhow::Error, several: bool, context: &Context) -> Result<()> {
+    let problem = print::one_line(error);
+    match context.global.json && several {
+        true => print::json(&json!({ "input": name, "error": problem })),
+        false => {
+            eprintln!("error: {problem}");
+            Ok(())
+        }
+    }
 }
 
 /// The text of an input, and the file that it is from.
@@ -138,7 +146,7 @@ pub fn target(out: &Path, path: Option<&Path>, several: bool) -> Result<PathBuf>
     Ok(target)
 }
 
-fn same_file(a: &Path, b: &Path) -> bool {
+pub fn same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
 }
 

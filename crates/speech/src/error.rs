@@ -85,6 +85,11 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// Letters for a voice that reads sounds.
+    #[error(
+        "this voice reads phonemes and no letters: give it SSML with `<phoneme ph=\"…\">` around all that is said"
+    )]
+    NeedsPhonemes,
     /// Something that not all voices can do.
     #[error("this voice cannot {what}")]
     VoiceCannot {

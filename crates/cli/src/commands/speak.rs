@@ -98,6 +98,16 @@ enum TimingsName {
     Lrc,
 }
 
+impl TimingsName {
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Srt => "srt",
+            Self::Lrc => "lrc",
+        }
+    }
+}
+
 fn factor(text: &str) -> Result<f64, String> {
     let factor = text.parse().ok().filter(|factor| (0.1..=10.0).contains(factor));
     factor.ok_or_else(|| "expected a number from 0.1 to 10".to_string())
@@ -146,6 +156,19 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
                 } else {
                     target.with_extension("wav")
                 };
+                for written in [
+                    Some(target.clone()),
+                    args.timings.map(|kind| target.with_extension(kind.ending())),
+                ] {
+                    if let (Some(input), Some(written)) = (&path, written)
+                        && rewrite::same_file(input, &written)
+                    {
+                        bail!(
+                            "{} would be replaced: name another file with --out",
+                            written.display()
+                        );
+                    }
+                }
                 save(args, &voice, &text, &target, context).map(Some)
             }
         });
@@ -162,11 +185,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             Err(error) if error.downcast_ref::<print::StdoutError>().is_some() => return Err(error),
             Err(error) => {
                 failed = true;
-                if context.global.json && several {
-                    print::json(&json!({ "input": name, "error": print::one_line(&error) }))?;
-                } else {
-                    eprintln!("error: {}", print::one_line(&error));
-                }
+                rewrite::tell_failure(&name, &error, several, context)?;
             }
         }
     }
@@ -246,12 +265,12 @@ fn save(args: &Args, voice: &TextToSpeech, text: &str, target: &Path, context: &
     }
     file.finish()?;
     if let Some(timings) = args.timings {
-        let (text, ending) = match timings {
-            TimingsName::Json => (timings_json(&captions)?, "json"),
-            TimingsName::Srt => (subtitles::write(Format::Srt, &captions, Shape::default()), "srt"),
-            TimingsName::Lrc => (subtitles::write(Format::Lrc, &captions, Shape::default()), "lrc"),
+        let text = match timings {
+            TimingsName::Json => timings_json(&captions)?,
+            TimingsName::Srt => subtitles::write(Format::Srt, &captions, Shape::default()),
+            TimingsName::Lrc => subtitles::write(Format::Lrc, &captions, Shape::default()),
         };
-        atomic::write_bytes(&target.with_extension(ending), text.as_bytes())?;
+        atomic::write_bytes(&target.with_extension(timings.ending()), text.as_bytes())?;
     }
     let seconds = count as f64 / f64::from(voice.rate());
     let speed = seconds / begin.elapsed().as_secs_f64();

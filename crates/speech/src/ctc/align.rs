@@ -126,7 +126,8 @@ fn best_path(steps: &[Vec<f32>], ids: &[usize], blank: usize) -> Option<Vec<Opti
                     moved[state] = distance as u8;
                 }
             }
-            next[state] = from + scores[id(state)];
+            // A vocabulary may have more tokens than the network.
+            next[state] = from + scores.get(id(state)).copied().unwrap_or(f32::NEG_INFINITY);
         }
         best = next;
         moves.push(moved);

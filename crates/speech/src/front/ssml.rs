@@ -36,6 +36,9 @@ pub fn is_ssml(text: &str) -> bool {
 /// # Errors
 /// What is wrong with it, as the end of a sentence that begins with its name.
 pub fn parts(text: &str, phonemes: bool) -> Result<Vec<Part>, String> {
+    if depth(text) > DEEPEST {
+        return Err(format!("has tags within tags more than {DEEPEST} deep"));
+    }
     let document = Document::parse(text.trim()).map_err(|error| format!("is no XML: {error}"))?;
     let root = document.root_element();
     if root.tag_name().name() != "speak" {
@@ -50,6 +53,43 @@ pub fn parts(text: &str, phonemes: bool) -> Result<Vec<Part>, String> {
     };
     reader.children(root, 1.0)?;
     Ok(reader.parts)
+}
+
+/// Parsing deeper ones would use up the stack.
+const DEEPEST: usize = 100;
+
+/// How deep tags are in tags, at most.
+fn depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0usize, 0);
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        if letter != '<' {
+            continue;
+        }
+        match letters.peek() {
+            Some('/') => depth = depth.saturating_sub(1),
+            Some('!' | '?') | None => {}
+            Some(_) => {
+                depth += 1;
+                deepest = deepest.max(depth);
+                let (mut quote, mut last) = (None, ' ');
+                for letter in letters.by_ref() {
+                    match quote {
+                        Some(mark) if mark == letter => quote = None,
+                        Some(_) => {}
+                        None if letter == '>' => break,
+                        None if letter == '"' || letter == '\'' => quote = Some(letter),
+                        None => {}
+                    }
+                    last = letter;
+                }
+                if last == '/' {
+                    depth -= 1;
+                }
+            }
+        }
+    }
+    deepest
 }
 
 struct Reader {
@@ -239,6 +279,13 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
+        let deep = format!(
+            "<speak>{}x{}</speak>",
+            "<p>".repeat(100_000),
+            "</p>".repeat(100_000)
+        );
+        assert!(parts(&deep, false).unwrap_err().contains("deep"));
+        assert_eq!(depth("<a b='/>'><c/><d e=\">\"></d></a>"), 2);
         for (document, part) in [
             ("<speak>", "is no XML"),
             ("<speak><audio/></speak>", "<audio>, which is not known"),

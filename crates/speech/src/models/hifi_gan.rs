@@ -177,6 +177,10 @@ fn leaky(x: &Tensor, slope: f64) -> Tensor {
 }
 
 fn residual(at: &Params, width: i64, kernel: i64, dilations: &[i64]) -> Result<Vec<[Conv1d; 2]>, BuildError> {
+    if kernel % 2 == 0 {
+        let problem = format!("`resblock_kernel_sizes` has {kernel}, expected odd numbers");
+        return Err(ConfigProblem::Other(problem).into());
+    }
     let conv = |name: String, dilation: i64| -> Result<Conv1d, BuildError> {
         let dilation = size("resblock_dilation_sizes", dilation, 1 << 10)?;
         let conv = Conv1d::stored(&(at / &name), Conv1dShape::new(width, width, kernel), true, INIT)?;

@@ -1,9 +1,9 @@
 //! SpeechT5 as a speaker (arXiv 2110.07205): letters to a spectrogram, frame by frame.
 
 use sensorium_blocks::{
-    Activation, Attention, BatchNorm, Block, BuildError, Conv1d, Conv1dShape, CrossAttention, CrossBlock,
-    DistanceAttention, Embedding, Heads, Init, KvCache, LayerNorm, Linear, Mask, Mlp, Norm, Params, Pass,
-    Projections, Wiring, divide, size,
+    Activation, Attention, BatchNorm, Block, BuildError, ConfigProblem, Conv1d, Conv1dShape, CrossAttention,
+    CrossBlock, DistanceAttention, Embedding, Heads, Init, KvCache, LayerNorm, Linear, Mask, Mlp, Norm,
+    Params, Pass, Projections, Wiring, divide, size,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -79,9 +79,9 @@ struct Places {
 }
 
 impl Places {
-    fn new(params: &Params, count: i64, hidden: i64) -> Result<Self, BuildError> {
+    fn new(params: &Params, field: &'static str, count: i64, hidden: i64) -> Result<Self, BuildError> {
         let options = (Kind::Float, Device::Cpu);
-        let place = Tensor::arange(size("max_text_positions", count, 1 << 20)?, options).unsqueeze(1);
+        let place = Tensor::arange(size(field, count, 1 << 20)?, options).unsqueeze(1);
         let step = Tensor::arange_start_step(0, hidden, 2, (Kind::Int64, Device::Cpu)).to_kind(Kind::Float);
         let angle = place * (step * -(10000f64.ln() / hidden as f64)).exp();
         let table = Tensor::stack(&[angle.sin(), angle.cos()], -1).flatten(1, 2);
@@ -182,18 +182,24 @@ impl SpeechT5 {
             )?,
             text_places: Places::new(
                 &(text / "prenet.encode_positions"),
+                "max_text_positions",
                 config.max_text_positions,
                 hidden,
             )?,
             encoder_norm: builder.norm(inside, "layer_norm")?,
             encoder,
-            prenet: (0..config.speech_decoder_prenet_layers)
+            prenet: (0..size(
+                "speech_decoder_prenet_layers",
+                config.speech_decoder_prenet_layers,
+                1 << 8,
+            )?)
                 .map(prenet_layer)
                 .collect::<Result<_, _>>()?,
             prenet_last: Linear::new(&(prenet / "final_layer"), units, hidden, INIT)?,
             prenet_dropout: config.speech_decoder_prenet_dropout,
             speech_places: Places::new(
                 &(prenet / "encode_positions"),
+                "max_speech_positions",
                 config.max_speech_positions,
                 hidden,
             )?,
@@ -346,6 +352,10 @@ fn postnet(config: &Config, at: &Params) -> Result<Vec<(Conv1d, BatchNorm)>, Bui
         config.speech_decoder_postnet_kernel,
         1 << 10,
     )?;
+    if kernel % 2 == 0 {
+        let problem = format!("`speech_decoder_postnet_kernel` is {kernel}, expected an odd number");
+        return Err(ConfigProblem::Other(problem).into());
+    }
     let units = size(
         "speech_decoder_postnet_units",
         config.speech_decoder_postnet_units,

@@ -240,6 +240,9 @@ impl TextToSpeech {
 
     /// Whether the sink wants more.
     fn say_text(&self, text: &str, rate: f64, read: bool, telling: &mut Telling<'_>) -> Result<bool, Error> {
+        if self.reads_phonemes() && !read {
+            return Err(Error::NeedsPhonemes);
+        }
         let words = match self.english && !read {
             true => front::english::words(text),
             false => front::verbatim(text),

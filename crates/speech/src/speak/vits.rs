@@ -1,6 +1,6 @@
 //! VITS as a voice.
 
-use sensorium_blocks::Params;
+use sensorium_blocks::{ConfigProblem, Params};
 use sensorium_hub::Model;
 use sensorium_tokenizer::Characters;
 use serde_json::Value;
@@ -36,10 +36,17 @@ impl VitsVoice {
         let network = Vits::new(&config, &params).map_err(|error| Error::building(model, error))?;
         params.check_all_used_but(Vits::is_for_training)?;
         let number = |name: &str, default: f64| config.get(name).and_then(Value::as_f64).unwrap_or(default);
+        let rate = number("sampling_rate", 16_000.0);
+        if !(1_000.0..=384_000.0).contains(&rate) {
+            return Err(Error::config(
+                model,
+                ConfigProblem::Other("`sampling_rate` makes no sense".to_string()),
+            ));
+        }
         Ok(Self {
             network,
             characters: Characters::open(model)?,
-            rate: number("sampling_rate", 16_000.0) as u32,
+            rate: rate as u32,
             manner: Manner {
                 speaker: None,
                 rate: number("speaking_rate", 1.0),
