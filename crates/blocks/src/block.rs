@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::{Attention, CrossAttention, DistanceAttention, KvCache, Mask, Mlp, Norm, Pass};
+use crate::{Attention, CrossAttention, DistanceAttention, KvCache, Mask, Mlp, Norm, Pass, ShiftedAttention};
 
 /// Where the norms of a block are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,13 +44,16 @@ pub enum SelfAttention {
     Content(Attention),
     /// By content and distance. It takes no cache.
     Distance(DistanceAttention),
+    /// By content and the waves of distances. It takes no cache.
+    Shifted(ShiftedAttention),
 }
 
 impl SelfAttention {
-    fn forward(&self, x: &Tensor, pass: Pass<'_>, cache: Option<&mut KvCache>) -> Tensor {
+    pub(crate) fn forward(&self, x: &Tensor, pass: Pass<'_>, cache: Option<&mut KvCache>) -> Tensor {
         match self {
             Self::Content(attention) => attention.forward(x, pass, cache),
             Self::Distance(attention) => attention.forward(x, pass.mask, pass.train),
+            Self::Shifted(attention) => attention.forward(x, pass.mask, pass.train),
         }
     }
 }
@@ -58,6 +61,12 @@ impl SelfAttention {
 impl From<Attention> for SelfAttention {
     fn from(attention: Attention) -> Self {
         Self::Content(attention)
+    }
+}
+
+impl From<ShiftedAttention> for SelfAttention {
+    fn from(attention: ShiftedAttention) -> Self {
+        Self::Shifted(attention)
     }
 }
 

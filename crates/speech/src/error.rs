@@ -85,6 +85,15 @@ pub enum Error {
         /// What is wrong.
         problem: String,
     },
+    /// Phonemes that cannot be said.
+    #[error("the text {problem}")]
+    Phonemes {
+        /// What is wrong.
+        problem: String,
+    },
+    /// Pronunciations that cannot be used.
+    #[error(transparent)]
+    Lexicon(#[from] crate::front::english::lexicon::LexiconError),
     /// Letters for a voice that reads sounds.
     #[error(
         "this voice reads phonemes and no letters: give it SSML with `<phoneme ph=\"…\">` around all that is said"

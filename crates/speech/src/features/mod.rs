@@ -6,6 +6,8 @@
 mod ast;
 mod filter_bank;
 mod mel;
+mod mel_shape;
+pub mod pitch;
 mod spectrum;
 mod waveform;
 mod whisper;
@@ -22,6 +24,7 @@ pub use ast::AstFeatures;
 pub use filter_bank::FilterBank;
 pub(crate) use mel::Bank;
 pub use mel::{MelNorm, MelScale, Mels};
+pub use mel_shape::MelShape;
 pub use spectrum::{Frames, Padding, Spectrum, Window};
 pub use waveform::Waveform;
 pub use whisper::WhisperFeatures;

@@ -2,6 +2,7 @@
 
 use roxmltree::{Document, Node};
 
+use super::english::ipa::arpabet;
 use super::english::numbers;
 
 /// A part of a text with tags.
@@ -20,6 +21,17 @@ pub enum Part {
     Silence(f64),
 }
 
+/// How a voice takes phonemes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phonemes {
+    /// Not at all: the words are said that they stand for.
+    None,
+    /// As they are: it reads nothing else.
+    Alone,
+    /// Between brackets, those of English (ARPAbet).
+    Bracketed,
+}
+
 /// The tags that are known.
 const KNOWN: &str = "speak, p, s, break, prosody, say-as, sub, phoneme, emphasis";
 
@@ -31,11 +43,11 @@ pub fn is_ssml(text: &str) -> bool {
         || text.starts_with("<?xml") && text.contains("<speak")
 }
 
-/// The parts of an SSML document; for voices that read `phonemes` these stand in the place of their words.
+/// The parts of an SSML document; for voices that take `phonemes` these stand in the place of their words.
 ///
 /// # Errors
 /// What is wrong with it, as the end of a sentence that begins with its name.
-pub fn parts(text: &str, phonemes: bool) -> Result<Vec<Part>, String> {
+pub fn parts(text: &str, phonemes: Phonemes) -> Result<Vec<Part>, String> {
     if depth(text) > DEEPEST {
         return Err(format!("has tags within tags more than {DEEPEST} deep"));
     }
@@ -94,7 +106,7 @@ fn depth(text: &str) -> usize {
 
 struct Reader {
     parts: Vec<Part>,
-    phonemes: bool,
+    phonemes: Phonemes,
 }
 
 impl Reader {
@@ -152,9 +164,21 @@ impl Reader {
             }
             "phoneme" => {
                 let phonemes = attribute("ph")?.to_string();
-                match self.phonemes {
-                    true => self.say(&phonemes, rate, true),
-                    false => self.children(node, rate)?,
+                match (self.phonemes, node.attribute("alphabet").unwrap_or("ipa")) {
+                    (Phonemes::None, _) => self.children(node, rate)?,
+                    (Phonemes::Alone, _) => self.say(&phonemes, rate, true),
+                    (Phonemes::Bracketed, "x-arpabet" | "x-cmu" | "arpabet" | "cmu") => {
+                        self.say(&format!("[[{phonemes}]]"), rate, true);
+                    }
+                    (Phonemes::Bracketed, "ipa") => {
+                        let phonemes = arpabet(&phonemes).map_err(|problem| format!("has a <phoneme> {problem}"))?;
+                        self.say(&format!("[[{phonemes}]]"), rate, true);
+                    }
+                    (Phonemes::Bracketed, other) => {
+                        return Err(format!(
+                            "has a <phoneme> in the alphabet `{other}`, which is not known; known: ipa, x-arpabet"
+                        ));
+                    }
                 }
             }
             "say-as" => {
@@ -256,7 +280,7 @@ mod tests {
         let found = parts(
             "<speak>Hi<break time='500ms'/><prosody rate='slow'>you <say-as interpret-as='digits'>12</say-as></prosody>\
              <p><s>A &amp; B</s></p><sub alias='World Wide Web'>WWW</sub><phoneme ph='x'>ch</phoneme></speak>",
-            false,
+            Phonemes::None,
         );
         let expected = vec![
             text("Hi", 1.0, false),
@@ -271,8 +295,12 @@ mod tests {
         ];
         assert_eq!(found, Ok(expected));
         assert_eq!(
-            parts("<speak><phoneme ph='ˈa'>x</phoneme></speak>", true),
+            parts("<speak><phoneme ph='ˈa'>x</phoneme></speak>", Phonemes::Alone),
             Ok(vec![text("ˈa", 1.0, true)])
+        );
+        assert_eq!(
+            parts("<speak><phoneme ph='həˈloʊ'>x</phoneme></speak>", Phonemes::Bracketed),
+            Ok(vec![text("[[HH AH0 L OW1]]", 1.0, true)])
         );
         assert!(is_ssml("  <speak version='1.1'>") && !is_ssml("<speaker>") && !is_ssml("speak"));
     }
@@ -284,7 +312,7 @@ mod tests {
             "<p>".repeat(100_000),
             "</p>".repeat(100_000)
         );
-        assert!(parts(&deep, false).unwrap_err().contains("deep"));
+        assert!(parts(&deep, Phonemes::None).unwrap_err().contains("deep"));
         assert_eq!(depth("<a b='/>'><c/><d e=\">\"></d></a>"), 2);
         for (document, part) in [
             ("<speak>", "is no XML"),
@@ -294,9 +322,10 @@ mod tests {
             ("<speak><prosody rate='-100%'>x</prosody></speak>", "`-100%`"),
             ("<speak><sub>x</sub></speak>", "without `alias`"),
             ("<speak><say-as interpret-as='song'>x</say-as></speak>", "`song`"),
+            ("<speak><phoneme ph='ʘ'>x</phoneme></speak>", "`ʘ`"),
             ("<p>x</p>", "expected <speak>"),
         ] {
-            let problem = parts(document, false).unwrap_err();
+            let problem = parts(document, Phonemes::Bracketed).unwrap_err();
             assert!(problem.contains(part), "{document}: {problem}");
         }
     }

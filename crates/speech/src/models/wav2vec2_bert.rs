@@ -1,7 +1,7 @@
 //! w2v-BERT 2.0 (arXiv 2312.05187): a Conformer over filter banks.
 
 use sensorium_blocks::{
-    Activation, BuildError, ConfigProblem, ConformerBlock, Conv1d, Conv1dShape, ConvModule,
+    Activation, BuildError, ConfigProblem, ConformerBlock, Conv1d, Conv1dShape, ConvModule, ConvNorm,
     DistanceAttention, Heads, Init, LayerNorm, Linear, Mask, Mlp, Params, divide, size,
 };
 use serde::Deserialize;
@@ -133,7 +133,7 @@ impl Encoder {
             if all {
                 states.push(x.shallow_clone());
             }
-            x = layer.forward(&x, &seen, keep.as_ref(), train);
+            x = layer.forward(&x, Some(&seen), keep.as_ref(), train);
         }
         if all {
             states.push(x.shallow_clone());
@@ -159,17 +159,18 @@ fn block(config: &Config, at: &Params, hidden: i64) -> Result<ConformerBlock, Bu
         ))
     };
     Ok(ConformerBlock {
-        first: (norm("ffn1_layer_norm")?, mlp("ffn1")?),
+        first: Some((norm("ffn1_layer_norm")?, mlp("ffn1")?)),
         attention: (
             norm("self_attn_layer_norm")?,
-            attention(config, &(at / "self_attn"), hidden)?,
+            attention(config, &(at / "self_attn"), hidden)?.into(),
         ),
-        conv: (
+        conv: Some((
             norm("conv_module.layer_norm")?,
             conv(config, &(at / "conv_module"), hidden)?,
-        ),
+        )),
         second: (norm("ffn2_layer_norm")?, mlp("ffn2")?),
-        norm: norm("final_layer_norm")?,
+        norm: Some(norm("final_layer_norm")?),
+        norm_first: true,
         dropout: config.hidden_dropout,
     })
 }
@@ -230,8 +231,12 @@ fn conv(config: &Config, at: &Params, hidden: i64) -> Result<ConvModule, BuildEr
     Ok(ConvModule {
         widen: layer("pointwise_conv1", 2 * hidden, 1, 1)?,
         depthwise: layer("depthwise_conv", hidden, width, hidden)?,
-        size: width,
-        norm: LayerNorm::new(&(at / "depthwise_layer_norm"), hidden, config.layer_norm_eps)?,
+        padding: [width - 1, 0], // looking back only
+        norm: ConvNorm::Layer(LayerNorm::new(
+            &(at / "depthwise_layer_norm"),
+            hidden,
+            config.layer_norm_eps,
+        )?),
         activation: config.hidden_act.parse()?,
         output: layer("pointwise_conv2", hidden, 1, 1)?,
     })

@@ -4,83 +4,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::Vocoder;
-use crate::features::{Bank, MelNorm, MelScale, Mels};
-
-/// What a spectrogram was made with.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MelShape {
-    /// Samples per second, in Hz.
-    pub rate: u32,
-    /// Samples of a frame; its window is Hann's.
-    pub fft: i64,
-    /// Samples from frame to frame.
-    pub hop: i64,
-    /// Bands.
-    pub bands: usize,
-    /// The lowest and the highest frequency, in Hz.
-    pub range: (f64, f64),
-    /// The base of the logarithms that the magnitudes were made.
-    pub base: f64,
-}
-
-impl MelShape {
-    /// Those of SpeechT5.
-    pub const SPEECHT5: Self = Self {
-        rate: 16_000,
-        fft: 1024,
-        hop: 256,
-        bands: 80,
-        range: (80.0, 7600.0),
-        base: 10.0,
-    };
-
-    fn bank(&self) -> Mels {
-        Mels::new(Bank {
-            rate: self.rate,
-            bins: self.fft as usize / 2 + 1,
-            mels: self.bands,
-            low: self.range.0,
-            high: self.range.1,
-            scale: MelScale::Slaney,
-            norm: MelNorm::Area,
-            straight_in_mels: false,
-        })
-    }
-
-    /// `[bands, bins]`
-    fn filters(&self) -> Tensor {
-        let bins = self.fft as usize / 2 + 1;
-        Tensor::from_slice(&self.bank().matrix(bins)).view([self.bands as i64, bins as i64])
-    }
-
-    fn window(&self) -> Tensor {
-        Tensor::hann_window(self.fft, (Kind::Float, Device::Cpu))
-    }
-
-    /// Complex, `[bins, frames]`.
-    fn transform(&self, samples: &Tensor) -> Tensor {
-        let half = self.fft / 2;
-        let missing = (half + 1 - samples.size()[0]).max(0); // to be mirrored
-        let samples = samples.constant_pad_nd([0, missing]);
-        let padded = samples.view([1, 1, -1]).reflection_pad1d([half, half]).view([-1]);
-        padded.stft(
-            self.fft,
-            self.hop,
-            self.fft,
-            Some(self.window()),
-            false,
-            true,
-            true,
-            false,
-        )
-    }
-
-    /// The spectrogram `[frames, bands]` of `samples` `[samples]`.
-    pub fn spectrogram(&self, samples: &Tensor) -> Tensor {
-        let heard = self.filters().matmul(&self.transform(samples).abs());
-        (heard.clamp_min(1e-10).log() / self.base.ln()).transpose(0, 1)
-    }
-}
+use crate::features::MelShape;
 
 /// Makes sound of spectrograms without having learned it: understandable, not beautiful.
 #[derive(Debug)]
@@ -112,7 +36,7 @@ impl Vocoder for GriffinLim {
         if frames < 4 {
             return Tensor::zeros([frames * shape.hop], (Kind::Float, Device::Cpu));
         }
-        let window = shape.window();
+        let window = shape.window(Device::Cpu);
         let sound = |sizes: &Tensor, phases: &Tensor| {
             let length = (frames - 1) * shape.hop;
             let window = Some(&window);
@@ -143,6 +67,10 @@ impl Vocoder for GriffinLim {
 
     fn bands(&self) -> i64 {
         self.shape.bands as i64
+    }
+
+    fn hop(&self) -> i64 {
+        self.shape.hop
     }
 }
 

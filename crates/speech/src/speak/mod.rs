@@ -1,5 +1,6 @@
 //! Text to speech: voices of all families, long texts piece by piece.
 
+mod fastspeech2;
 mod griffin_lim;
 mod loudness;
 mod speaker;
@@ -12,37 +13,54 @@ use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-pub use griffin_lim::{GriffinLim, MelShape};
+pub use fastspeech2::FastSpeech2Voice;
+pub use griffin_lim::GriffinLim;
 pub use speaker::Speaker;
 pub use speecht5::{Ending, SpeechT5Voice};
 pub use vits::VitsVoice;
-pub use vocoder::{HifiGanVocoder, Vocoder};
+pub use vocoder::{HifiGanVocoder, SourceFilterVocoder, Vocoder};
 
 use crate::ctc::Piece as Timed;
 use crate::error::Error;
-use crate::front::ssml::{self, Part};
+use crate::front::english::lexicon::Lexicon;
+use crate::front::ssml::{self, Part, Phonemes};
 use crate::front::{self, Pause};
-use crate::models::{speecht5 as speecht5_model, vits as vits_model};
+use crate::models::{fastspeech2 as fastspeech2_model, speecht5 as speecht5_model, vits as vits_model};
 use loudness::Leveller;
-use times::{timed, times};
+use times::timed;
 
 /// Says texts.
 #[derive(Debug)]
 pub struct TextToSpeech {
-    voice: Voice,
+    voice: Box<dyn Voice>,
     options: SpeakOptions,
     /// Figures and signs are read in English.
     english: bool,
 }
 
-#[derive(Debug)]
-enum Voice {
-    Vits(Box<VitsVoice>),
-    SpeechT5 {
-        voice: Box<SpeechT5Voice>,
-        vocoder: Box<dyn Vocoder>,
-        speaker: Tensor,
-    },
+/// What each family does in its own way.
+trait Voice: std::fmt::Debug + Send {
+    /// Samples per second, in Hz.
+    fn rate(&self) -> u32;
+
+    /// Whether it tells when each word is said.
+    fn tells_times(&self) -> bool;
+
+    /// Whether phonemes may stand in the text, as `[[HH AH0 L OW1]]`.
+    fn takes_phonemes(&self) -> bool {
+        false
+    }
+
+    /// Whether it reads phonemes and nothing else.
+    fn wants_phonemes(&self) -> bool {
+        false
+    }
+
+    /// Characters that are said in one go.
+    fn most_characters(&self) -> usize;
+
+    /// Says a piece at `rate` times the voice's own speed.
+    fn say(&self, text: &str, rate: f64, options: &SpeakOptions) -> Result<Said, Error>;
 }
 
 /// How texts are said.
@@ -52,6 +70,12 @@ pub struct SpeakOptions {
     pub speaker: Speaker,
     /// How fast; 1 is as the voice does, 2 twice as fast.
     pub speed: f64,
+    /// How much higher, in standard deviations of the voice's pitch, where the voice can.
+    pub pitch: f64,
+    /// How much louder, in standard deviations of the voice's energy, where the voice can.
+    pub energy: f64,
+    /// Words and their phonemes, for voices that read phonemes of English.
+    pub lexicon: Option<Lexicon>,
     /// How long pauses between sentences and paragraphs are; 1 is as usual.
     pub pause: f64,
     /// Of all chance in the voice; another one each time if there is none.
@@ -69,6 +93,9 @@ impl Default for SpeakOptions {
         Self {
             speaker: Speaker::Own,
             speed: 1.0,
+            pitch: 0.0,
+            energy: 0.0,
+            lexicon: None,
             pause: 1.0,
             seed: None,
             rate: None,
@@ -87,8 +114,12 @@ pub struct Uttered {
     pub text: String,
     /// When each word is said, in seconds from the text's beginning; empty if the voice does not tell.
     pub words: Vec<Timed>,
+    /// When each phoneme or mark is said, likewise.
+    pub phonemes: Vec<Timed>,
     /// Characters that the voice does not know and which were left out.
     pub unknown: Vec<char>,
+    /// Words that are in no dictionary and were spelled.
+    pub spelled: Vec<String>,
 }
 
 /// What is known while a text is being said.
@@ -98,17 +129,24 @@ struct Telling<'a> {
     seconds: f64,
     /// Whether anything was.
     said: bool,
-    /// Characters that were left out and not reported yet.
+    /// Characters that were left out.
     unknown: Vec<char>,
+    /// Words that were spelled.
+    spelled: Vec<String>,
     sink: &'a mut dyn FnMut(Uttered) -> bool,
 }
 
 /// What a voice makes of a piece.
+#[derive(Default)]
 struct Said {
     samples: Vec<f32>,
     /// For each character of the text the seconds at which it begins and ends, if the voice tells.
     times: Option<Vec<(f64, f64)>>,
+    /// When each phoneme is said, in seconds from the piece's beginning.
+    phonemes: Vec<Timed>,
     unknown: Vec<char>,
+    /// Words that are in no dictionary.
+    spelled: Vec<String>,
 }
 
 impl TextToSpeech {
@@ -128,45 +166,47 @@ impl TextToSpeech {
             .get("model_type")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let (voice, own_language) = match found {
+        let can = |asked: bool, what: &'static str| match asked {
+            true => Err(Error::VoiceCannot { what }),
+            false => Ok(()),
+        };
+        let reads_sounds = FastSpeech2Voice::MODEL_TYPES.contains(&found);
+        can(options.pitch != 0.0 && !reads_sounds, "speak higher or lower")?;
+        can(options.energy != 0.0 && !reads_sounds, "speak with more or less energy")?;
+        can(options.lexicon.is_some() && !reads_sounds, "use a lexicon: it reads letters")?;
+        let (voice, own_language): (Box<dyn Voice>, Option<String>) = match found {
             vits_model::MODEL_TYPE => {
                 let voice = VitsVoice::open(model, device, kind)?;
                 voice.check_speaker(&options.speaker)?;
                 let language = voice.characters().language().map(str::to_string);
-                (Voice::Vits(Box::new(voice)), language)
+                (Box::new(voice), language)
             }
             speecht5_model::MODEL_TYPE => {
-                if options.speed != 1.0 {
-                    return Err(Error::VoiceCannot {
-                        what: "speak faster or slower",
-                    });
-                }
-                let voice = SpeechT5Voice::open(model, device, kind)?;
-                let vocoder: Box<dyn Vocoder> =
-                    match options.vocoder.clone().or_else(|| model.part("vocoder")) {
-                        Some(vocoder) => Box::new(HifiGanVocoder::open(&vocoder, device, kind)?),
-                        None => Box::new(GriffinLim::new(MelShape::SPEECHT5)),
-                    };
-                if vocoder.bands() != voice.network().mels() {
-                    return Err(Error::Vocoder {
-                        bands: vocoder.bands(),
-                        expected: voice.network().mels(),
-                    });
-                }
-                let speaker = options.speaker.features(voice.network().speaker_size())?;
-                let voice = Voice::SpeechT5 {
-                    voice: Box::new(voice),
-                    vocoder,
-                    speaker,
-                };
-                (voice, Some("en".to_string()))
+                can(options.speed != 1.0, speecht5::FASTER)?;
+                let reader = speecht5::Reader::open(model, device, kind, &options)?;
+                (Box::new(reader), Some("en".to_string()))
+            }
+            _ if reads_sounds => {
+                let voice = FastSpeech2Voice::open(model, options.vocoder.as_ref(), device, kind)?;
+                voice.manner(&options.speaker)?;
+                let lexicon = options.lexicon.clone().unwrap_or_default();
+                (
+                    Box::new(fastspeech2::Reader { voice, lexicon }),
+                    Some("en".to_string()),
+                )
             }
             _ => {
+                let known = [
+                    vits_model::MODEL_TYPE,
+                    speecht5_model::MODEL_TYPE,
+                    fastspeech2_model::MODEL_TYPE,
+                    fastspeech2_model::WITH_VOCODER,
+                ];
                 return Err(Error::ModelType {
                     model: model.to_string(),
                     found: found.to_string(),
                     task: "speech",
-                    known: [vits_model::MODEL_TYPE, speecht5_model::MODEL_TYPE].join(", "),
+                    known: known.join(", "),
                 });
             }
         };
@@ -186,15 +226,12 @@ impl TextToSpeech {
     }
 
     fn voice_rate(&self) -> u32 {
-        match &self.voice {
-            Voice::Vits(voice) => voice.rate(),
-            Voice::SpeechT5 { vocoder, .. } => vocoder.rate(),
-        }
+        self.voice.rate()
     }
 
     /// Whether the voice tells when each word is said.
     pub fn tells_times(&self) -> bool {
-        matches!(self.voice, Voice::Vits(_))
+        self.voice.tells_times()
     }
 
     /// Says `text`, plain or SSML, of any length; each piece is handed to `sink` as soon as it is made, until that says
@@ -211,10 +248,11 @@ impl TextToSpeech {
             seconds: 0.0,
             said: false,
             unknown: Vec::new(),
+            spelled: Vec::new(),
             sink,
         };
         let parts = match ssml::is_ssml(text) {
-            true => ssml::parts(text, self.reads_phonemes()).map_err(|problem| Error::Ssml { problem })?,
+            true => ssml::parts(text, self.phonemes()).map_err(|problem| Error::Ssml { problem })?,
             false => vec![Part::Text {
                 text: text.to_string(),
                 rate: 1.0,
@@ -240,24 +278,23 @@ impl TextToSpeech {
 
     /// Whether the sink wants more.
     fn say_text(&self, text: &str, rate: f64, read: bool, telling: &mut Telling<'_>) -> Result<bool, Error> {
-        if self.reads_phonemes() && !read {
+        if self.voice.wants_phonemes() && !read {
             return Err(Error::NeedsPhonemes);
         }
         let words = match self.english && !read {
             true => front::english::words(text),
             false => front::verbatim(text),
         };
-        let mut pieces = front::pieces(text, words, self.most_characters())
+        let mut pieces = front::pieces(text, words, self.voice.most_characters())
             .into_iter()
             .peekable();
+        // Characters of pieces of which nothing is heard are told with the next one.
+        let mut unheard = Vec::new();
         while let Some(piece) = pieces.next() {
             let text = piece.text();
-            let said = self.say_piece(&text, rate)?;
-            for letter in said.unknown {
-                if !telling.unknown.contains(&letter) {
-                    telling.unknown.push(letter);
-                }
-            }
+            let said = self.voice.say(&text, self.options.speed * rate, &self.options)?;
+            unheard.extend(news(&mut telling.unknown, said.unknown));
+            let spelled = news(&mut telling.spelled, said.spelled);
             let mut samples = said.samples;
             if samples.is_empty() {
                 continue;
@@ -271,11 +308,18 @@ impl TextToSpeech {
             if pieces.peek().is_some() {
                 samples.extend(self.silent(self.silence(piece.pause)).samples);
             }
+            let phonemes = said.phonemes.into_iter().map(|sound| Timed {
+                start: begin + sound.start,
+                end: begin + sound.end,
+                ..sound
+            });
             let uttered = Uttered {
                 samples,
                 text,
                 words,
-                unknown: std::mem::take(&mut telling.unknown),
+                phonemes: phonemes.collect(),
+                unknown: std::mem::take(&mut unheard),
+                spelled,
             };
             if !self.tell(telling, uttered)? {
                 return Ok(false);
@@ -298,8 +342,12 @@ impl TextToSpeech {
         }
     }
 
-    fn reads_phonemes(&self) -> bool {
-        matches!(&self.voice, Voice::Vits(voice) if voice.characters().wants_phonemes())
+    fn phonemes(&self) -> Phonemes {
+        match (self.voice.wants_phonemes(), self.voice.takes_phonemes()) {
+            (true, _) => Phonemes::Alone,
+            (false, true) => Phonemes::Bracketed,
+            (false, false) => Phonemes::None,
+        }
     }
 
     /// Says `text`, of any length.
@@ -311,7 +359,9 @@ impl TextToSpeech {
         self.say_with(text, &mut |piece| {
             all.samples.extend(piece.samples);
             all.words.extend(piece.words);
+            all.phonemes.extend(piece.phonemes);
             all.unknown.extend(piece.unknown);
+            all.spelled.extend(piece.spelled);
             if !all.text.is_empty() && !piece.text.is_empty() {
                 all.text.push(' ');
             }
@@ -319,17 +369,6 @@ impl TextToSpeech {
             true
         })?;
         Ok(all)
-    }
-
-    /// Characters that are said in one go.
-    fn most_characters(&self) -> usize {
-        match &self.voice {
-            Voice::Vits(_) => 300,
-            // Longer texts are beyond what it learned.
-            Voice::SpeechT5 { voice, .. } => usize::try_from(voice.network().max_tokens() - 2)
-                .unwrap_or(1)
-                .clamp(1, 200),
-        }
     }
 
     /// Seconds of silence.
@@ -342,63 +381,18 @@ impl TextToSpeech {
         };
         usual * self.options.pause
     }
+}
 
-    /// Says a piece at `rate` times the speed that was asked for.
-    fn say_piece(&self, text: &str, rate: f64) -> Result<Said, Error> {
-        match &self.voice {
-            Voice::Vits(voice) => {
-                let spelled = voice.characters().encode(text);
-                if spelled.ids.is_empty() {
-                    return Ok(Said {
-                        samples: Vec::new(),
-                        times: None,
-                        unknown: spelled.unknown,
-                    });
-                }
-                let mut manner = voice.manner();
-                manner.rate *= self.options.speed * rate;
-                manner.speaker = voice.speaker(&self.options.speaker);
-                let said = voice.say(&spelled.ids, &manner)?;
-                let frames = Vec::<i64>::try_from(&said.frames).unwrap_or_default();
-                let second = voice.network().hop() as f64 / f64::from(voice.rate());
-                Ok(Said {
-                    samples: samples_of(&said.samples)?,
-                    times: Some(times(&spelled.places, &frames, second, text.chars().count())),
-                    unknown: spelled.unknown,
-                })
-            }
-            Voice::SpeechT5 {
-                voice,
-                vocoder,
-                speaker,
-            } => {
-                if rate != 1.0 {
-                    return Err(Error::VoiceCannot {
-                        what: "speak faster or slower",
-                    });
-                }
-                let mut unknown = Vec::new();
-                for letter in text.chars().filter(|letter| !letter.is_whitespace()) {
-                    if !unknown.contains(&letter) && !voice.knows(letter)? {
-                        unknown.push(letter);
-                    }
-                }
-                let text: String = text.chars().filter(|letter| !unknown.contains(letter)).collect();
-                let samples = match text.chars().any(char::is_alphanumeric) {
-                    true => {
-                        let ids = voice.tokenizer().ids(&text, true)?;
-                        samples_of(&vocoder.samples(&voice.spectrogram(&ids, speaker, Ending::default())?))?
-                    }
-                    false => Vec::new(),
-                };
-                Ok(Said {
-                    samples,
-                    times: None,
-                    unknown,
-                })
-            }
+/// What of `found` is not among those `known`, where it is put.
+fn news<T: PartialEq + Clone>(known: &mut Vec<T>, found: Vec<T>) -> Vec<T> {
+    let mut new = Vec::new();
+    for item in found {
+        if !known.contains(&item) {
+            known.push(item.clone());
+            new.push(item);
         }
     }
+    new
 }
 
 fn samples_of(samples: &Tensor) -> Result<Vec<f32>, Error> {

@@ -6,8 +6,91 @@ use sensorium_hub::Model;
 use sensorium_tokenizer::Tokenizer;
 use tch::{Device, Kind, Tensor};
 
+use super::{GriffinLim, Said, SpeakOptions, Vocoder, Voice, samples_of};
 use crate::error::Error;
+use crate::features::MelShape;
 use crate::models::speecht5::SpeechT5;
+
+/// What its voices cannot do.
+pub(super) const FASTER: &str = "speak faster or slower";
+
+/// Says text with a [`SpeechT5Voice`] and a vocoder.
+#[derive(Debug)]
+pub(super) struct Reader {
+    voice: SpeechT5Voice,
+    vocoder: Box<dyn Vocoder>,
+    speaker: Tensor,
+}
+
+impl Reader {
+    pub fn open(
+        model: &Model,
+        device: Device,
+        kind: Option<Kind>,
+        options: &SpeakOptions,
+    ) -> Result<Self, Error> {
+        let voice = SpeechT5Voice::open(model, device, kind)?;
+        let vocoder: Box<dyn Vocoder> = match options.vocoder.clone().or_else(|| model.part("vocoder")) {
+            Some(vocoder) => super::vocoder::open(&vocoder, device, kind)?,
+            None => Box::new(GriffinLim::new(MelShape::SPEECHT5)),
+        };
+        if vocoder.bands() != voice.network().mels() {
+            return Err(Error::Vocoder {
+                bands: vocoder.bands(),
+                expected: voice.network().mels(),
+            });
+        }
+        let speaker = options.speaker.features(voice.network().speaker_size())?;
+        Ok(Self {
+            voice,
+            vocoder,
+            speaker,
+        })
+    }
+}
+
+impl Voice for Reader {
+    fn rate(&self) -> u32 {
+        self.vocoder.rate()
+    }
+
+    fn tells_times(&self) -> bool {
+        false
+    }
+
+    fn most_characters(&self) -> usize {
+        // Longer texts are beyond what it learned.
+        usize::try_from(self.voice.network().max_tokens() - 2)
+            .unwrap_or(1)
+            .clamp(1, 200)
+    }
+
+    fn say(&self, text: &str, rate: f64, _options: &SpeakOptions) -> Result<Said, Error> {
+        if rate != 1.0 {
+            return Err(Error::VoiceCannot { what: FASTER });
+        }
+        let mut unknown = Vec::new();
+        for letter in text.chars().filter(|letter| !letter.is_whitespace()) {
+            if !unknown.contains(&letter) && !self.voice.knows(letter)? {
+                unknown.push(letter);
+            }
+        }
+        let text: String = text.chars().filter(|letter| !unknown.contains(letter)).collect();
+        let samples = match text.chars().any(char::is_alphanumeric) {
+            true => {
+                let ids = self.voice.tokenizer().ids(&text, true)?;
+                let spectrogram = self.voice.spectrogram(&ids, &self.speaker, Ending::default())?;
+                samples_of(&self.vocoder.samples(&spectrogram))?
+            }
+            false => Vec::new(),
+        };
+        Ok(Said {
+            samples,
+            unknown,
+            ..Said::default()
+        })
+    }
+}
 
 /// The model with its tokenizer, without a vocoder.
 #[derive(Debug)]

@@ -6,7 +6,8 @@ use sensorium_tokenizer::Characters;
 use serde_json::Value;
 use tch::{Device, Kind};
 
-use super::Speaker;
+use super::times::times;
+use super::{Said as SaidPiece, SpeakOptions, Speaker, Voice, samples_of};
 use crate::error::Error;
 use crate::models::vits::{Manner, Said, Vits};
 
@@ -111,5 +112,45 @@ impl VitsVoice {
             Speaker::Features(_) => "this voice's speakers have numbers".to_string(),
         };
         Err(Error::Speaker { problem })
+    }
+}
+
+impl Voice for VitsVoice {
+    fn rate(&self) -> u32 {
+        self.rate
+    }
+
+    fn tells_times(&self) -> bool {
+        true
+    }
+
+    fn wants_phonemes(&self) -> bool {
+        self.characters.wants_phonemes()
+    }
+
+    fn most_characters(&self) -> usize {
+        300
+    }
+
+    fn say(&self, text: &str, rate: f64, options: &SpeakOptions) -> Result<SaidPiece, Error> {
+        let spelled = self.characters.encode(text);
+        if spelled.ids.is_empty() {
+            return Ok(SaidPiece {
+                unknown: spelled.unknown,
+                ..SaidPiece::default()
+            });
+        }
+        let mut manner = self.manner();
+        manner.rate *= rate;
+        manner.speaker = self.speaker(&options.speaker);
+        let said = VitsVoice::say(self, &spelled.ids, &manner)?;
+        let frames = Vec::<i64>::try_from(&said.frames).unwrap_or_default();
+        let second = self.network.hop() as f64 / f64::from(self.rate);
+        Ok(SaidPiece {
+            samples: samples_of(&said.samples)?,
+            times: Some(times(&spelled.places, &frames, second, text.chars().count())),
+            unknown: spelled.unknown,
+            ..SaidPiece::default()
+        })
     }
 }

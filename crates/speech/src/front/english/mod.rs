@@ -1,7 +1,10 @@
 //! English figures, signs and abbreviations in words.
 
+pub(super) mod ipa;
+pub mod lexicon;
 pub(super) mod numbers;
 mod rules;
+pub mod sounds;
 mod units;
 
 use super::{Word, words_between};

@@ -70,6 +70,8 @@ pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
         .into_iter(),
     );
     let patterns: Vec<(String, Read)> = vec![
+        // Phonemes stay as they are.
+        (r"\[\[[^\]]*\]\]".into(), |c| Some(c[0].to_string())),
         (r"\b(?:https?://|www\.)(?<a>[^\s<>]*[\w/])".into(), |c| Some(address(c.name("a")?.as_str()))),
         (r"\b(?<a>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)\b".into(), |c| Some(address(c.name("a")?.as_str()))),
         (r"\b(?<y>\d{4})-(?<m>0[1-9]|1[0-2])-(?<d>0[1-9]|[12]\d|3[01])\b".into(), |c| {

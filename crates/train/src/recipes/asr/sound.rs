@@ -61,11 +61,12 @@ pub(super) fn string(
     let mut samples = Vec::new();
     // Recordings also come cut to the word.
     let gaps = gaps && draws.below(4) > 0;
+    let single = parts.len() == 1;
     let silence = |seconds: f64| vec![0.0f32; (seconds * f64::from(rate)) as usize];
     for (number, part) in parts.iter().enumerate() {
         let lead = if number == 0 { 0.3 } else { 0.5 };
         if gaps {
-            samples.extend(silence(pause(lead, draws)));
+            samples.extend(silence(pause(lead, single, draws)));
         }
         // Those who speak a string speak it in one manner: most of the change is the same for all.
         let speed = 1.0 + draws.between(-distortion.speed, distortion.speed);
@@ -73,7 +74,7 @@ pub(super) fn string(
         samples.extend(stretched(part, speed).into_iter().map(|x| x * gain));
     }
     if gaps {
-        samples.extend(silence(pause(0.3, draws)));
+        samples.extend(silence(pause(0.3, single, draws)));
     }
     // Few rooms are as silent as the zeros between joined recordings.
     if gaps && draws.below(5) > 0 {
@@ -89,9 +90,10 @@ pub(super) fn string(
     samples
 }
 
-/// Seconds of silence: mostly at most `short`, now and then up to two.
-fn pause(short: f64, draws: &mut Draws) -> f64 {
-    let longest = if draws.below(5) == 0 { 2.0 } else { short };
+/// Seconds of silence: mostly at most `short`, now and then up to two; around a `single` recording that is rarer.
+fn pause(short: f64, single: bool, draws: &mut Draws) -> f64 {
+    let rare = if single { 20 } else { 5 };
+    let longest = if draws.below(rare) == 0 { 2.0 } else { short };
     draws.between(0.0, longest)
 }
 
