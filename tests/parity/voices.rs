@@ -1,8 +1,8 @@
 //! Checks of voices: what they read, spectrograms, samples.
 
 use anyhow::{Context, Result, bail};
-use sensorium_speech::models::vits::Manner;
-use sensorium_speech::speak::{Ending, HifiGanVocoder, SpeechT5Voice, VitsVoice, Vocoder};
+use sensorium_speech::models::{fastspeech2, vits::Manner};
+use sensorium_speech::speak::{Ending, FastSpeech2Voice, HifiGanVocoder, SpeechT5Voice, VitsVoice, Vocoder};
 use sensorium_tokenizer::{Characters, Spelled};
 use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
@@ -105,6 +105,9 @@ impl<'a> VoiceTools<'a> {
 
     /// What is said.
     pub fn speak(&self, check: &Check) -> Result<Map<String, Value>> {
+        if FastSpeech2Voice::MODEL_TYPES.iter().any(|family| self.is(family)) {
+            return self.speak_phonemes(check);
+        }
         let text = check.input["text"].as_str().context("no text")?;
         let given = ids(&check.input["input_ids"][0]);
         if self.is("vits") {
@@ -154,5 +157,30 @@ impl<'a> VoiceTools<'a> {
             ("spectrogram".to_string(), of_tensor(&spectrogram)),
             ("waveform".to_string(), of_tensor(&samples)),
         ]))
+    }
+
+    /// What FastSpeech 2 says.
+    fn speak_phonemes(&self, check: &Check) -> Result<Map<String, Value>> {
+        let voice = FastSpeech2Voice::open(&self.case.model(), None, Device::Cpu, None)?;
+        let number = |name: &str| check.input.get(name).and_then(Value::as_i64);
+        let features = check.input.get("speaker_embedding");
+        let manner = fastspeech2::Manner {
+            speaker: number("speaker_id"),
+            language: number("lang_id"),
+            features: features.map(|features| self.case.tensor(features)).transpose()?,
+            ..fastspeech2::Manner::default()
+        };
+        let said = voice.say(&ids(&check.input["input_ids"][0]), &manner)?;
+        let samples = voice.vocoder().samples(&said.spectrogram);
+        let fields = [
+            ("spectrogram", &said.spectrogram),
+            ("waveform", &samples),
+            ("durations", &Tensor::from_slice(&said.frames)),
+            ("pitch", &said.pitch),
+            ("energy", &said.energy),
+            ("encoder_last_hidden_state", &said.states),
+        ];
+        let named = fields.map(|(name, tensor)| (name.to_string(), of_tensor(tensor)));
+        Ok(Map::from_iter(named))
     }
 }

@@ -45,7 +45,9 @@ impl ShiftedAttention {
     pub fn forward(&self, x: &Tensor, mask: Option<&Mask>, train: bool) -> Tensor {
         let size = x.size();
         let (batch, steps) = (size[0], size[1]);
-        let Heads { queries: heads, dim, .. } = self.heads;
+        let Heads {
+            queries: heads, dim, ..
+        } = self.heads;
         let [q, k, v] = self
             .projections
             .each_ref()
@@ -92,7 +94,9 @@ fn shifted(x: &Tensor) -> Tensor {
     let size = x.size();
     let (steps, distances) = (size[2], size[3]);
     // With a column more, each row of the same memory begins one step earlier.
-    let padded = x.constant_pad_nd([1, 0]).view([size[0], size[1], distances + 1, steps]);
+    let padded = x
+        .constant_pad_nd([1, 0])
+        .view([size[0], size[1], distances + 1, steps]);
     padded
         .narrow(2, 1, distances)
         .reshape([size[0], size[1], steps, distances])
@@ -118,7 +122,8 @@ mod tests {
 
     #[test]
     fn padding_changes_nothing() {
-        let attention = ShiftedAttention::new(&Params::fresh(1), Heads::equal(2, 4), 8, Init::Xavier).expect("layers");
+        let attention =
+            ShiftedAttention::new(&Params::fresh(1), Heads::equal(2, 4), 8, Init::Xavier).expect("layers");
         let x = Tensor::randn([1, 6, 8], (Kind::Float, Device::Cpu));
         let whole = attention.forward(&x.narrow(1, 0, 4), None, false);
         let keep = Tensor::from_slice(&[1i64, 1, 1, 1, 0, 0]).unsqueeze(0);

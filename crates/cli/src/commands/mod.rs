@@ -4,6 +4,7 @@ pub mod align;
 pub mod chat;
 pub mod classify;
 pub mod completions;
+mod convert;
 pub mod datasets;
 pub mod doctor;
 pub mod eval;

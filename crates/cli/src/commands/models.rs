@@ -1,5 +1,6 @@
 //! `sensorium models`: the models that are here, and fetching others.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -8,6 +9,7 @@ use sensorium::{ModelHint, Registry, RouteRequest};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::convert;
 use crate::context::Context;
 use crate::{print, table};
 
@@ -27,6 +29,17 @@ pub enum Command {
         #[arg(required = true)]
         models: Vec<String>,
     },
+    /// Write a copy of a model, in the precision that --dtype names
+    Convert {
+        /// A folder, a shipped model or a hub id
+        model: String,
+        /// The folder to write
+        #[arg(short, long, value_name = "DIR")]
+        out: PathBuf,
+        /// Put this vocoder into the copy of a voice
+        #[arg(long, value_name = "MODEL")]
+        vocoder: Option<String>,
+    },
     /// Remove pulled models from the cache
     Rm {
         /// Hub ids, e.g. owner/name
@@ -42,6 +55,10 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         Command::List => list(&hub, context),
         Command::Show { model } => show(&hub.resolve(model)?, context),
         Command::Pull { models } => pull(models, &hub, context),
+        Command::Convert { model, out, vocoder } => {
+            let vocoder = vocoder.as_deref().map(|name| hub.resolve(name)).transpose()?;
+            convert::run(&hub.resolve(model)?, vocoder.as_ref(), out, context)
+        }
         Command::Rm { models } => remove(models, &hub, context),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -9,6 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 use sensorium::hub::atomic;
 use sensorium::speech::audio::{SampleKind, WavFile, WavStream};
+use sensorium::speech::ctc::Piece;
+use sensorium::speech::front::english::lexicon::Lexicon;
 use sensorium::speech::subtitles::{self, Caption, Format, Shape};
 use sensorium::speech::{SpeakOptions, Speaker, TextToSpeech, Uttered};
 use sensorium::{Output, Speech};
@@ -58,6 +60,18 @@ pub struct Args {
     /// How fast; 2 is twice as fast
     #[arg(long, value_name = "FACTOR", value_parser = factor, default_value_t = 1.0)]
     speed: f64,
+
+    /// Higher, or lower below 0, in standard deviations of the voice's pitch; for voices that guess it
+    #[arg(long, value_name = "X", value_parser = deviation, default_value_t = 0.0, allow_negative_numbers = true)]
+    pitch: f64,
+
+    /// Louder and more lively, or less below 0, in standard deviations of the voice's energy
+    #[arg(long, value_name = "X", value_parser = deviation, default_value_t = 0.0, allow_negative_numbers = true)]
+    energy: f64,
+
+    /// How words are said, a word and its phonemes a line: `hello  HH AH0 L OW1`
+    #[arg(long, value_name = "FILE")]
+    lexicon: Option<PathBuf>,
 
     /// How long pauses are between sentences and paragraphs; 0 is none
     #[arg(long, value_name = "FACTOR", value_parser = share_of_pause, default_value_t = 1.0)]
@@ -113,6 +127,11 @@ fn factor(text: &str) -> Result<f64, String> {
     factor.ok_or_else(|| "expected a number from 0.1 to 10".to_string())
 }
 
+fn deviation(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor| (-5.0..=5.0).contains(factor));
+    factor.ok_or_else(|| "expected a number from -5 to 5".to_string())
+}
+
 fn share_of_pause(text: &str) -> Result<f64, String> {
     let factor = text.parse().ok().filter(|factor| (0.0..=100.0).contains(factor));
     factor.ok_or_else(|| "expected a number from 0 to 100".to_string())
@@ -130,6 +149,9 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let options = SpeakOptions {
         speaker: speaker(args.speaker.as_deref())?,
         speed: args.speed,
+        pitch: args.pitch,
+        energy: args.energy,
+        lexicon: args.lexicon.as_deref().map(Lexicon::open).transpose()?,
         pause: args.pause,
         seed: context.global.seed,
         rate: args.sample_rate,
@@ -252,11 +274,12 @@ fn stream(args: &Args, voice: &TextToSpeech, text: &str, context: &Context) -> R
 fn save(args: &Args, voice: &TextToSpeech, text: &str, target: &Path, context: &Context) -> Result<Speech> {
     let begin = Instant::now();
     let mut file = WavFile::create(target, voice.rate(), kind(args))?;
-    let (mut problem, mut count, mut captions) = (None, 0, Vec::new());
+    let (mut problem, mut count, mut captions, mut phonemes) = (None, 0, Vec::new(), Vec::new());
     voice.say_with(text, &mut |piece| {
         tell_unknown(&piece, context);
         count += piece.samples.len();
         problem = file.write(&piece.samples).err();
+        phonemes.extend_from_slice(&piece.phonemes);
         captions.extend(caption(piece));
         problem.is_none()
     })?;
@@ -266,7 +289,7 @@ fn save(args: &Args, voice: &TextToSpeech, text: &str, target: &Path, context: &
     file.finish()?;
     if let Some(timings) = args.timings {
         let text = match timings {
-            TimingsName::Json => timings_json(&captions)?,
+            TimingsName::Json => timings_json(&captions, &phonemes)?,
             TimingsName::Srt => subtitles::write(Format::Srt, &captions, Shape::default()),
             TimingsName::Lrc => subtitles::write(Format::Lrc, &captions, Shape::default()),
         };
@@ -297,10 +320,24 @@ fn caption(piece: Uttered) -> Option<Caption> {
     })
 }
 
-fn timings_json(captions: &[Caption]) -> Result<String> {
-    let words = captions.iter().flat_map(|caption| &caption.words);
-    let words =
-        words.map(|word| json!({ "text": word.text, "start": round(word.start), "end": round(word.end) }));
+/// Words with their times and, where the voice tells, those of their phonemes.
+fn timings_json(captions: &[Caption], phonemes: &[Piece]) -> Result<String> {
+    let timed =
+        |piece: &Piece| json!({ "text": piece.text, "start": round(piece.start), "end": round(piece.end) });
+    let mut rest = phonemes.iter().peekable();
+    let words = captions.iter().flat_map(|caption| &caption.words).map(|word| {
+        let mut entry = timed(word);
+        let mut own = Vec::new();
+        while let Some(phoneme) = rest.next_if(|phoneme| phoneme.start < word.end - 1e-6) {
+            if phoneme.text.starts_with(char::is_alphabetic) {
+                own.push(timed(phoneme));
+            }
+        }
+        if !own.is_empty() {
+            entry["phonemes"] = own.into();
+        }
+        entry
+    });
     Ok(serde_json::to_string(&words.collect::<Vec<_>>())? + "\n")
 }
 
@@ -310,6 +347,12 @@ fn round(seconds: f64) -> f64 {
 }
 
 fn tell_unknown(piece: &Uttered, context: &Context) {
+    if !piece.spelled.is_empty() {
+        context.note(&format!(
+            "not in the dictionary, so spelled: {}; --lexicon or [[phonemes]] say how they sound",
+            piece.spelled.join(", ")
+        ));
+    }
     // Marks are not said, and many voices know none.
     let said =
         |letter: &&char| !letter.is_ascii_punctuation() && !"…“”‘’„–—«»¿¡、。，！？：；·".contains(**letter);

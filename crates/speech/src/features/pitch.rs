@@ -56,7 +56,13 @@ impl PitchTracker {
     }
 
     /// Those of some frames, the best first, and how well no pitch fits.
-    fn candidates(&self, samples: &Tensor, first: i64, count: i64, loudest: f64) -> Vec<(Vec<Candidate>, f64)> {
+    fn candidates(
+        &self,
+        samples: &Tensor,
+        first: i64,
+        count: i64,
+        loudest: f64,
+    ) -> Vec<(Vec<Candidate>, f64)> {
         let rate = f64::from(self.rate);
         let (low, high) = self.range;
         let longest = (rate / low).ceil() as i64;
@@ -70,7 +76,8 @@ impl PitchTracker {
         let part = part.constant_pad_nd([0, (end - begin - part.size()[0]).max(0)]);
         let frames = part.unfold(0, window, self.hop); // [count, window]
         let frames = &frames - frames.mean_dim(1i64, true, Kind::Float);
-        let heights = Vec::<f64>::try_from(frames.abs().amax(1i64, false).to_kind(Kind::Double)).unwrap_or_default();
+        let heights =
+            Vec::<f64>::try_from(frames.abs().amax(1i64, false).to_kind(Kind::Double)).unwrap_or_default();
         let shape = Tensor::hann_window(window, (Kind::Float, Device::Cpu));
         let own = |x: &Tensor| {
             let size = (2 * window).max(2);
@@ -116,13 +123,18 @@ impl PitchTracker {
             let pitch = |list: &[Candidate], state: usize| (state > 0).then(|| list[state - 1].0);
             let (mut next, mut back) = (Vec::new(), Vec::new());
             for state in 0..=candidates.len() {
-                let own = if state == 0 { *unvoiced } else { candidates[state - 1].1 };
+                let own = if state == 0 {
+                    *unvoiced
+                } else {
+                    candidates[state - 1].1
+                };
                 let cost = |from: usize| match (pitch(&before, from), pitch(candidates, state)) {
                     (None, None) => 0.0,
                     (Some(a), Some(b)) => leap * (a / b).log2().abs(),
                     _ => change,
                 };
-                let best = (0..scores.len()).max_by(|&a, &b| (scores[a] - cost(a)).total_cmp(&(scores[b] - cost(b))));
+                let best = (0..scores.len())
+                    .max_by(|&a, &b| (scores[a] - cost(a)).total_cmp(&(scores[b] - cost(b))));
                 let best = best.unwrap_or(0);
                 next.push(scores[best] - cost(best) + own);
                 back.push(best);
@@ -131,7 +143,9 @@ impl PitchTracker {
             before.clone_from(candidates);
             backs.push(back);
         }
-        let mut state = (0..scores.len()).max_by(|&a, &b| scores[a].total_cmp(&scores[b])).unwrap_or(0);
+        let mut state = (0..scores.len())
+            .max_by(|&a, &b| scores[a].total_cmp(&scores[b]))
+            .unwrap_or(0);
         let mut pitches = vec![0.0; columns.len()];
         for (i, back) in backs.iter().enumerate().rev() {
             if state > 0 {
@@ -166,9 +180,16 @@ mod tests {
         assert_eq!(found.len(), 126);
         for (frame, &pitch) in found.iter().enumerate().take(90).skip(3) {
             let expected = 120.0 + 80.0 * (frame as f32 * 256.0) / 32_000.0;
-            assert!((pitch - expected).abs() < 1.5, "frame {frame}: {pitch} Hz, expected {expected}");
+            assert!(
+                (pitch - expected).abs() < 1.5,
+                "frame {frame}: {pitch} Hz, expected {expected}"
+            );
         }
-        assert!(found[98..].iter().all(|&pitch| pitch == 0.0), "{:?}", &found[98..]);
+        assert!(
+            found[98..].iter().all(|&pitch| pitch == 0.0),
+            "{:?}",
+            &found[98..]
+        );
     }
 
     #[test]
@@ -176,7 +197,10 @@ mod tests {
         tch::manual_seed(1);
         let noise = Vec::<f32>::try_from(Tensor::randn([8000], (Kind::Float, Device::Cpu))).expect("numbers");
         let found = PitchTracker::new(16_000, 160).pitches(&noise);
-        assert!(found.iter().filter(|&&pitch| pitch > 0.0).count() < 3, "{found:?}");
+        assert!(
+            found.iter().filter(|&&pitch| pitch > 0.0).count() < 3,
+            "{found:?}"
+        );
         assert_eq!(PitchTracker::new(16_000, 160).pitches(&[0.0; 400]), [0.0; 3]);
         assert_eq!(PitchTracker::new(16_000, 160).pitches(&[]), [0.0]);
     }

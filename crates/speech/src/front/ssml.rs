@@ -171,7 +171,8 @@ impl Reader {
                         self.say(&format!("[[{phonemes}]]"), rate, true);
                     }
                     (Phonemes::Bracketed, "ipa") => {
-                        let phonemes = arpabet(&phonemes).map_err(|problem| format!("has a <phoneme> {problem}"))?;
+                        let phonemes =
+                            arpabet(&phonemes).map_err(|problem| format!("has a <phoneme> {problem}"))?;
                         self.say(&format!("[[{phonemes}]]"), rate, true);
                     }
                     (Phonemes::Bracketed, other) => {
@@ -299,7 +300,10 @@ mod tests {
             Ok(vec![text("ˈa", 1.0, true)])
         );
         assert_eq!(
-            parts("<speak><phoneme ph='həˈloʊ'>x</phoneme></speak>", Phonemes::Bracketed),
+            parts(
+                "<speak><phoneme ph='həˈloʊ'>x</phoneme></speak>",
+                Phonemes::Bracketed
+            ),
             Ok(vec![text("[[HH AH0 L OW1]]", 1.0, true)])
         );
         assert!(is_ssml("  <speak version='1.1'>") && !is_ssml("<speaker>") && !is_ssml("speak"));

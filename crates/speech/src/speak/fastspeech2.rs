@@ -7,7 +7,9 @@ use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind};
 
-use super::{GriffinLim, HifiGanVocoder, Said as SaidPiece, SourceFilterVocoder, SpeakOptions, Speaker, Voice, Vocoder};
+use super::{
+    GriffinLim, HifiGanVocoder, Said as SaidPiece, SourceFilterVocoder, SpeakOptions, Speaker, Vocoder, Voice,
+};
 use crate::error::Error;
 use crate::features::MelShape;
 use crate::front::english::lexicon::Lexicon;
@@ -41,14 +43,22 @@ impl Voice for Reader {
 
     fn say(&self, text: &str, rate: f64, options: &SpeakOptions) -> Result<SaidPiece, Error> {
         let mut found = sounds(text, &self.lexicon).map_err(|problem| Error::Phonemes { problem })?;
-        if !found.tokens.iter().any(|token| token.starts_with(|letter: char| letter.is_alphabetic())) {
+        if !found
+            .tokens
+            .iter()
+            .any(|token| token.starts_with(|letter: char| letter.is_alphabetic()))
+        {
             return Ok(SaidPiece {
                 unknown: found.unknown,
                 ..SaidPiece::default()
             });
         }
         // A voice falls silent at a mark.
-        if found.tokens.last().is_some_and(|last| last.starts_with(char::is_alphabetic)) {
+        if found
+            .tokens
+            .last()
+            .is_some_and(|last| last.starts_with(char::is_alphabetic))
+        {
             found.tokens.push(".".to_string());
             found.places.push(text.chars().count().saturating_sub(1));
         }
@@ -69,6 +79,13 @@ impl Voice for Reader {
         let samples = super::samples_of(&self.voice.vocoder.samples(&said.spectrogram))?;
         let second = self.voice.vocoder.hop() as f64 / f64::from(self.voice.vocoder.rate());
         let places: Vec<Option<usize>> = found.places.iter().copied().map(Some).collect();
+        let mut times = super::times::times(&places, &said.frames, second, text.chars().count());
+        // The silence at a mark is not the word's.
+        for (&place, token) in found.places.iter().zip(&found.tokens) {
+            if !token.starts_with(char::is_alphabetic) {
+                times[place].1 = times[place].0;
+            }
+        }
         let mut at = 0;
         let phonemes = found.tokens.iter().zip(&said.frames).map(|(token, frames)| {
             let start = at as f64 * second;
@@ -81,7 +98,7 @@ impl Voice for Reader {
         });
         Ok(SaidPiece {
             samples,
-            times: Some(super::times::times(&places, &said.frames, second, text.chars().count())),
+            times: Some(times),
             phonemes: phonemes.collect(),
             unknown: found.unknown,
             spelled: found.spelled,
@@ -132,13 +149,17 @@ impl FastSpeech2Voice {
             None if both => {
                 let (config, params) = (part("vocoder_config"), &params / "vocoder");
                 match config.get("model_type").and_then(Value::as_str) {
-                    Some(vocos::MODEL_TYPE) => Box::new(SourceFilterVocoder::new(&config, &params).map_err(building)?),
+                    Some(vocos::MODEL_TYPE) => {
+                        Box::new(SourceFilterVocoder::new(&config, &params).map_err(building)?)
+                    }
                     _ => Box::new(HifiGanVocoder::new(&config, &params, device).map_err(building)?),
                 }
             }
             None => Box::new(GriffinLim::new(MelShape::SPEECHT5)),
         };
-        params.check_all_used_but(|name| name.starts_with("vocoder.") || name.ends_with("num_batches_tracked"))?;
+        params.check_all_used_but(|name| {
+            name.starts_with("vocoder.") || name.ends_with("num_batches_tracked")
+        })?;
         if vocoder.bands() != network.mels() {
             return Err(Error::Vocoder {
                 bands: vocoder.bands(),
@@ -146,11 +167,18 @@ impl FastSpeech2Voice {
             });
         }
         let ids: HashMap<String, i64> = model.json_as("vocab.json")?;
-        if let Some((token, id)) = ids.iter().find(|(_, id)| !(0..network.vocabulary()).contains(*id)) {
+        if let Some((token, id)) = ids
+            .iter()
+            .find(|(_, id)| !(0..network.vocabulary()).contains(*id))
+        {
             let problem = format!("`{token}` is {id}, but `vocab_size` is {}", network.vocabulary());
             return Err(Error::in_file(model, "vocab.json", ConfigProblem::Other(problem)));
         }
-        Ok(Self { network, vocoder, ids })
+        Ok(Self {
+            network,
+            vocoder,
+            ids,
+        })
     }
 
     /// The network.

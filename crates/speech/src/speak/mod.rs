@@ -172,8 +172,14 @@ impl TextToSpeech {
         };
         let reads_sounds = FastSpeech2Voice::MODEL_TYPES.contains(&found);
         can(options.pitch != 0.0 && !reads_sounds, "speak higher or lower")?;
-        can(options.energy != 0.0 && !reads_sounds, "speak with more or less energy")?;
-        can(options.lexicon.is_some() && !reads_sounds, "use a lexicon: it reads letters")?;
+        can(
+            options.energy != 0.0 && !reads_sounds,
+            "speak with more or less energy",
+        )?;
+        can(
+            options.lexicon.is_some() && !reads_sounds,
+            "use a lexicon: it reads letters",
+        )?;
         let (voice, own_language): (Box<dyn Voice>, Option<String>) = match found {
             vits_model::MODEL_TYPE => {
                 let voice = VitsVoice::open(model, device, kind)?;

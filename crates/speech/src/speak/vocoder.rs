@@ -72,7 +72,10 @@ impl SourceFilterVocoder {
 
 impl Vocoder for SourceFilterVocoder {
     fn samples(&self, spectrogram: &Tensor) -> Tensor {
-        tch::no_grad(|| self.network.samples(&spectrogram.to_device(self.network.device())))
+        tch::no_grad(|| {
+            self.network
+                .samples(&spectrogram.to_device(self.network.device()))
+        })
     }
 
     fn rate(&self) -> u32 {
@@ -101,7 +104,8 @@ pub struct HifiGanVocoder {
 
 impl HifiGanVocoder {
     /// The families' names in `config.json`.
-    pub const MODEL_TYPES: [&'static str; 3] = ["speecht5_hifigan", "fastspeech2_conformer_hifigan", "hifigan"];
+    pub const MODEL_TYPES: [&'static str; 3] =
+        ["speecht5_hifigan", "fastspeech2_conformer_hifigan", "hifigan"];
 
     /// Opens a checkpoint.
     ///

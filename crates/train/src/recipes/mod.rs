@@ -7,5 +7,6 @@ mod recorder;
 mod session;
 pub mod sounds;
 pub mod translation;
+pub mod tts;
 
 pub use session::Session;

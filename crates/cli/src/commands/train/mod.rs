@@ -8,6 +8,7 @@ mod options;
 mod sound_args;
 mod sounds;
 mod translation;
+mod tts;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,10 @@ pub enum Command {
     Sounds(Box<sounds::Args>),
     /// A translator, from scratch or from a checkpoint
     Translation(Box<translation::Args>),
+    /// A voice: from phonemes to spectrograms
+    Tts(Box<tts::VoiceArgs>),
+    /// A vocoder: from spectrograms to sound
+    Vocoder(Box<tts::VocoderArgs>),
 }
 
 /// Runs the command.
@@ -42,5 +47,7 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         Command::Asr(args) => asr::run(args, context),
         Command::Sounds(args) => sounds::run(args, context),
         Command::Translation(args) => translation::run(args, context),
+        Command::Tts(args) => tts::voice(args, context),
+        Command::Vocoder(args) => tts::vocoder(args, context),
     }
 }

@@ -82,7 +82,9 @@ pub fn arpabet(text: &str) -> Result<String, String> {
             'ʒ' => found.push("ZH".to_string()),
             _ => {
                 let Some((sound, name)) = SOUNDS.iter().find(|(sound, _)| rest.starts_with(sound)) else {
-                    return Err(format!("with `{letter}`, which is no sound of English that is known"));
+                    return Err(format!(
+                        "with `{letter}`, which is no sound of English that is known"
+                    ));
                 };
                 let vowel = name.starts_with(['A', 'E', 'I', 'O', 'U']);
                 found.push(match vowel {

@@ -11,8 +11,9 @@ use flate2::read::GzDecoder;
 /// The sounds of American English, as the CMU Pronouncing Dictionary names them (ARPAbet); vowels carry a stress of 0,
 /// 1 (the word's) or 2.
 pub const PHONEMES: [&str; 39] = [
-    "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY", "JH", "K",
-    "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH",
+    "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY",
+    "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y",
+    "Z", "ZH",
 ];
 
 const VOWELS: [&str; 15] = [
@@ -113,7 +114,9 @@ impl Lexicon {
     /// Of a word that is another one with an ending.
     fn inflected(&self, word: &str) -> Option<Vec<String>> {
         let ends = |phonemes: &[String], sounds: &[&str]| {
-            phonemes.last().is_some_and(|last| sounds.contains(&last.as_str()))
+            phonemes
+                .last()
+                .is_some_and(|last| sounds.contains(&last.as_str()))
         };
         let with = |mut phonemes: Vec<String>, ending: &[&str]| {
             phonemes.extend(ending.iter().map(ToString::to_string));
@@ -150,7 +153,9 @@ impl Lexicon {
                 return Some(past(found));
             }
         }
-        if let Some(found) = stem("ing").and_then(|stem| self.stem(stem, true).or_else(|| self.exact(&format!("{stem}e")))) {
+        if let Some(found) =
+            stem("ing").and_then(|stem| self.stem(stem, true).or_else(|| self.exact(&format!("{stem}e"))))
+        {
             return Some(with(found, &["IH0", "NG"]));
         }
         for (ending, sounds) in [
@@ -229,7 +234,9 @@ mod tests {
     use super::*;
 
     fn said(word: &str) -> String {
-        Lexicon::default().find(word).map_or("?".to_string(), |found| found.join(" "))
+        Lexicon::default()
+            .find(word)
+            .map_or("?".to_string(), |found| found.join(" "))
     }
 
     #[test]
@@ -260,10 +267,22 @@ mod tests {
 
     #[test]
     fn own_words_come_first_and_mistakes_are_told() {
-        let lexicon = Lexicon::of("# mine\nHello  HH EH0 L OW1\n\nsensorium s eh0 n s ao1 r iy0 ah0 m").expect("a lexicon");
+        let lexicon = Lexicon::of("# mine\nHello  HH EH0 L OW1\n\nsensorium s eh0 n s ao1 r iy0 ah0 m")
+            .expect("a lexicon");
         assert_eq!(lexicon.find("hello").expect("a word").join(" "), "HH EH0 L OW1");
-        assert_eq!(lexicon.find("Sensoriums").expect("a word").last().expect("a sound"), "Z");
-        for (text, problem) in [("hello", "without phonemes in line 1"), ("\na QX1", "`QX1` in line 2"), ("a B1", "`B1`")] {
+        assert_eq!(
+            lexicon
+                .find("Sensoriums")
+                .expect("a word")
+                .last()
+                .expect("a sound"),
+            "Z"
+        );
+        for (text, problem) in [
+            ("hello", "without phonemes in line 1"),
+            ("\na QX1", "`QX1` in line 2"),
+            ("a B1", "`B1`"),
+        ] {
             let error = Lexicon::of(text).expect_err("a mistake");
             assert!(error.contains(problem), "{error}");
         }

@@ -37,7 +37,10 @@ pub fn sounds(text: &str, lexicon: &Lexicon) -> Result<Sounds, String> {
             at = end + 2;
         } else if let Some(mark) = mark(letter) {
             // Several marks are one pause.
-            let again = found.tokens.last().is_some_and(|last| self::mark(first(last)).is_some());
+            let again = found
+                .tokens
+                .last()
+                .is_some_and(|last| self::mark(first(last)).is_some());
             if !again && !found.tokens.is_empty() {
                 found.tokens.push(mark.to_string());
                 found.places.push(begin);
@@ -153,7 +156,9 @@ fn plain(letter: char) -> String {
         'ß' => "ss".to_string(),
         'ţ' | 'ť' | 'ț' | 'Ť' | 'Ț' => "t".to_string(),
         'þ' | 'Þ' => "th".to_string(),
-        'ù'..='ü' | 'ũ' | 'ū' | 'ŭ' | 'ů' | 'ű' | 'ų' | 'Ù'..='Ü' | 'Ū' | 'Ů' | 'Ű' => "u".to_string(),
+        'ù'..='ü' | 'ũ' | 'ū' | 'ŭ' | 'ů' | 'ű' | 'ų' | 'Ù'..='Ü' | 'Ū' | 'Ů' | 'Ű' => {
+            "u".to_string()
+        }
         'ý' | 'ÿ' | 'Ý' | 'Ÿ' => "y".to_string(),
         'ź' | 'ż' | 'ž' | 'Ź' | 'Ż' | 'Ž' => "z".to_string(),
         _ => String::new(),
@@ -177,7 +182,10 @@ mod tests {
         for (text, expected) in [
             ("Hello, world!", "HH AH0 L OW1 , W ER1 L D !"),
             ("The end. The start…?", "DH IY0 EH1 N D . DH AH0 S T AA1 R T ."),
-            ("a [[T AH0 M AA1 T OW2]] (café)", "AH0 T AH0 M AA1 T OW2 K AH0 F EY1"),
+            (
+                "a [[T AH0 M AA1 T OW2]] (café)",
+                "AH0 T AH0 M AA1 T OW2 K AH0 F EY1",
+            ),
             ("well-known 'quotes'", "W EH1 L N OW1 N K W OW1 T S"),
             ("teapotlid", "T IY1 P AA2 T L IH1 D"),
             ("...", ""),

@@ -161,31 +161,69 @@ impl Config {
             ("decoder_layers", config.decoder_layers, 1 << 8),
             ("encoder_linear_units", config.encoder_linear_units, 1 << 16),
             ("decoder_linear_units", config.decoder_linear_units, 1 << 16),
-            ("speech_decoder_postnet_layers", config.speech_decoder_postnet_layers, 1 << 6),
-            ("speech_decoder_postnet_units", config.speech_decoder_postnet_units, 1 << 14),
+            (
+                "speech_decoder_postnet_layers",
+                config.speech_decoder_postnet_layers,
+                1 << 6,
+            ),
+            (
+                "speech_decoder_postnet_units",
+                config.speech_decoder_postnet_units,
+                1 << 14,
+            ),
             ("reduction_factor", config.reduction_factor, 1 << 4),
-            ("duration_predictor_layers", config.duration_predictor_layers, 1 << 6),
-            ("duration_predictor_channels", config.duration_predictor_channels, 1 << 14),
+            (
+                "duration_predictor_layers",
+                config.duration_predictor_layers,
+                1 << 6,
+            ),
+            (
+                "duration_predictor_channels",
+                config.duration_predictor_channels,
+                1 << 14,
+            ),
             ("energy_predictor_layers", config.energy_predictor_layers, 1 << 6),
-            ("energy_predictor_channels", config.energy_predictor_channels, 1 << 14),
+            (
+                "energy_predictor_channels",
+                config.energy_predictor_channels,
+                1 << 14,
+            ),
             ("pitch_predictor_layers", config.pitch_predictor_layers, 1 << 6),
-            ("pitch_predictor_channels", config.pitch_predictor_channels, 1 << 14),
+            (
+                "pitch_predictor_channels",
+                config.pitch_predictor_channels,
+                1 << 14,
+            ),
         ] {
             size(name, value, most)?;
         }
         for (name, value) in [
             ("encoder_kernel_size", config.encoder_kernel_size),
             ("decoder_kernel_size", config.decoder_kernel_size),
-            ("speech_decoder_postnet_kernel", config.speech_decoder_postnet_kernel),
-            ("positionwise_conv_kernel_size", config.positionwise_conv_kernel_size),
-            ("duration_predictor_kernel_size", config.duration_predictor_kernel_size),
-            ("energy_predictor_kernel_size", config.energy_predictor_kernel_size),
+            (
+                "speech_decoder_postnet_kernel",
+                config.speech_decoder_postnet_kernel,
+            ),
+            (
+                "positionwise_conv_kernel_size",
+                config.positionwise_conv_kernel_size,
+            ),
+            (
+                "duration_predictor_kernel_size",
+                config.duration_predictor_kernel_size,
+            ),
+            (
+                "energy_predictor_kernel_size",
+                config.energy_predictor_kernel_size,
+            ),
             ("energy_embed_kernel_size", config.energy_embed_kernel_size),
             ("pitch_predictor_kernel_size", config.pitch_predictor_kernel_size),
             ("pitch_embed_kernel_size", config.pitch_embed_kernel_size),
         ] {
             if size(name, value, 1 << 10)? % 2 == 0 {
-                return Err(ConfigProblem::Other(format!("`{name}` is {value}, expected an odd number")));
+                return Err(ConfigProblem::Other(format!(
+                    "`{name}` is {value}, expected an odd number"
+                )));
             }
         }
         let hidden = ("hidden_size", config.hidden_size);
@@ -196,7 +234,9 @@ impl Config {
             divide(hidden, (name, heads))?;
         }
         if config.hidden_size % 2 != 0 {
-            return Err(ConfigProblem::Other("`hidden_size` is odd, expected an even number".to_string()));
+            return Err(ConfigProblem::Other(
+                "`hidden_size` is odd, expected an even number".to_string(),
+            ));
         }
         if config.encoder_concat_after || config.decoder_concat_after {
             let problem = "`encoder_concat_after` and `decoder_concat_after` are not supported";

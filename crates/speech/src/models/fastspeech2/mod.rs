@@ -131,7 +131,8 @@ impl FastSpeech2 {
         };
         let variance = |name: &str, part: config::Variance| -> Result<_, ParamsError> {
             let predictor = Predictor::new(&(params / &format!("{name}_predictor")), hidden, part.predictor)?;
-            let embedding = VarianceEmbedding::new(&(params / &format!("{name}_embed")), hidden, part.embedding)?;
+            let embedding =
+                VarianceEmbedding::new(&(params / &format!("{name}_embed")), hidden, part.embedding)?;
             Ok((predictor, embedding))
         };
         Ok(Self {
@@ -194,7 +195,11 @@ impl FastSpeech2 {
         let energy = self.energy.0.forward(&states, false) + manner.energy;
         let slowness = self.config.speaking_speed / manner.rate;
         let frames = (logs.exp() - 1.0).round().clamp_min(0.0);
-        let frames = if slowness == 1.0 { frames } else { (frames * slowness).round() };
+        let frames = if slowness == 1.0 {
+            frames
+        } else {
+            (frames * slowness).round()
+        };
         let mut frames = Vec::<i64>::try_from(frames.view([-1]).to_kind(Kind::Int64)).unwrap_or_default();
         if frames.iter().all(|&frames| frames == 0) {
             frames.fill(1);
@@ -219,7 +224,13 @@ impl FastSpeech2 {
             .forward(&self.table.forward(&lesson.ids), Some(&lesson.keep), train);
         let told = &lesson.keep.to_kind(states.kind());
         // The pitch is not to shape the states, unless the configuration says so.
-        let source = |stop: bool| if stop { states.detach() } else { states.shallow_clone() };
+        let source = |stop: bool| {
+            if stop {
+                states.detach()
+            } else {
+                states.shallow_clone()
+            }
+        };
         let pitch = self
             .pitch
             .0
@@ -231,7 +242,9 @@ impl FastSpeech2 {
         let durations = self.durations.forward(&states, train);
         let x = &states + self.energy.1.forward(&lesson.energy) + self.pitch.1.forward(&lesson.pitch);
         let (x, mask) = stretched(&x, &lesson.frames);
-        let x = self.decoder.forward(&(x * keep(&mask, states.kind())), Some(&mask), train);
+        let x = self
+            .decoder
+            .forward(&(x * keep(&mask, states.kind())), Some(&mask), train);
         let (before, after) = self.read(&x, train);
         Guess {
             before,
@@ -246,7 +259,10 @@ impl FastSpeech2 {
     /// States that know who speaks.
     fn told(&self, states: Tensor, manner: &Manner) -> Tensor {
         let mut states = states;
-        for (table, number) in [(&self.speakers, manner.speaker), (&self.languages, manner.language)] {
+        for (table, number) in [
+            (&self.speakers, manner.speaker),
+            (&self.languages, manner.language),
+        ] {
             if let (Some(table), Some(number)) = (table, number) {
                 let number = Tensor::from_slice(&[number]).to_device(states.device());
                 states += table.forward(&number).unsqueeze(1);
@@ -254,7 +270,9 @@ impl FastSpeech2 {
         }
         if let (Some(layer), Some(features)) = (&self.projection, &manner.features) {
             let length = features.norm().clamp_min(1e-12);
-            let features = (features / length).to_kind(states.kind()).to_device(states.device());
+            let features = (features / length)
+                .to_kind(states.kind())
+                .to_device(states.device());
             let size = states.size();
             let features = features.view([1, 1, -1]).expand([size[0], size[1], -1], false);
             states = layer.forward(&Tensor::cat(&[states, features], -1));
@@ -287,7 +305,11 @@ impl FastSpeech2 {
 /// Each state of `x` `[batch, phonemes, hidden]` as often as its phoneme has frames, `[batch, frames, hidden]`, and
 /// where there is one.
 fn stretched(x: &Tensor, frames: &[Vec<i64>]) -> (Tensor, Tensor) {
-    let longest = frames.iter().map(|row| row.iter().sum::<i64>()).max().unwrap_or(0);
+    let longest = frames
+        .iter()
+        .map(|row| row.iter().sum::<i64>())
+        .max()
+        .unwrap_or(0);
     let mut places = Vec::new();
     let mut keep = Vec::new();
     for row in frames {
@@ -361,7 +383,11 @@ fn block(config: &Config, at: &Params, part: &Part) -> Result<ConformerBlock, Bu
     let hidden = config.hidden_size;
     let norm = |name: &str| LayerNorm::new(&(at / name), hidden, 1e-5);
     let same = |name: &str, shape: Conv1dShape, bias: bool| {
-        let padding = if shape.groups == 1 { (shape.size - 1) / 2 } else { 0 };
+        let padding = if shape.groups == 1 {
+            (shape.size - 1) / 2
+        } else {
+            0
+        };
         Conv1d::new(&(at / name), shape, bias, INIT).map(|conv| conv.padded(padding))
     };
     let mlp = |name: &str| -> Result<Mlp, ParamsError> {
@@ -378,13 +404,18 @@ fn block(config: &Config, at: &Params, part: &Part) -> Result<ConformerBlock, Bu
         false => None,
     };
     let heads = Heads::equal(part.heads, hidden / part.heads);
-    let attention = ShiftedAttention::new(&(at / "self_attn"), heads, hidden, INIT)?.with_dropout(part.attention_dropout);
+    let attention =
+        ShiftedAttention::new(&(at / "self_attn"), heads, hidden, INIT)?.with_dropout(part.attention_dropout);
     let (conv, last) = match config.use_cnn_in_conformer {
         true => {
             let bias = config.convolution_bias;
             let width = part.kernel;
             let module = ConvModule {
-                widen: same("conv_module.pointwise_conv1", Conv1dShape::new(hidden, 2 * hidden, 1), bias)?,
+                widen: same(
+                    "conv_module.pointwise_conv1",
+                    Conv1dShape::new(hidden, 2 * hidden, 1),
+                    bias,
+                )?,
                 depthwise: same(
                     "conv_module.depthwise_conv",
                     Conv1dShape {
@@ -398,9 +429,16 @@ fn block(config: &Config, at: &Params, part: &Part) -> Result<ConformerBlock, Bu
                 padding: [(width - 1) / 2; 2],
                 norm: ConvNorm::Batch(BatchNorm::new(&(at / "conv_module.norm"), hidden)?),
                 activation: Activation::Silu,
-                output: same("conv_module.pointwise_conv2", Conv1dShape::new(hidden, hidden, 1), bias)?,
+                output: same(
+                    "conv_module.pointwise_conv2",
+                    Conv1dShape::new(hidden, hidden, 1),
+                    bias,
+                )?,
             };
-            (Some((norm("conv_layer_norm")?, module)), Some(norm("final_layer_norm")?))
+            (
+                Some((norm("conv_layer_norm")?, module)),
+                Some(norm("final_layer_norm")?),
+            )
         }
         false => (None, None),
     };

@@ -17,12 +17,25 @@ pub(super) struct Predictor {
 
 impl Predictor {
     pub fn new(params: &Params, hidden: i64, shape: PredictorShape) -> Result<Self, ParamsError> {
-        let PredictorShape { layers, channels, size, dropout } = shape;
+        let PredictorShape {
+            layers,
+            channels,
+            size,
+            dropout,
+        } = shape;
         let layer = |i: i64| {
             let at = &(params / &format!("conv_layers.{i}"));
             let inputs = if i == 0 { hidden } else { channels };
-            let conv = Conv1d::new(&(at / "conv"), Conv1dShape::new(inputs, channels, size), true, INIT)?;
-            Ok((conv.padded((size - 1) / 2), LayerNorm::new(&(at / "layer_norm"), channels, 1e-5)?))
+            let conv = Conv1d::new(
+                &(at / "conv"),
+                Conv1dShape::new(inputs, channels, size),
+                true,
+                INIT,
+            )?;
+            Ok((
+                conv.padded((size - 1) / 2),
+                LayerNorm::new(&(at / "layer_norm"), channels, 1e-5)?,
+            ))
         };
         Ok(Self {
             layers: (0..layers).map(layer).collect::<Result<_, ParamsError>>()?,

@@ -8,8 +8,8 @@
 mod source;
 
 use sensorium_blocks::{
-    Activation, BuildError, ConfigProblem, Conv1d, Conv1dShape, Init, LayerNorm, Linear, Params, ParamsError, divide,
-    size,
+    Activation, BuildError, ConfigProblem, Conv1d, Conv1dShape, Init, LayerNorm, Linear, Params, ParamsError,
+    divide, size,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -128,14 +128,19 @@ impl SourceFilter {
         for block in &self.blocks {
             y = block.forward(&y);
         }
-        let y = self.last.forward(&self.last_norm.forward(&y)).to_kind(Kind::Float);
+        let y = self
+            .last
+            .forward(&self.last_norm.forward(&y))
+            .to_kind(Kind::Float);
         let (batch, frames) = (y.size()[0], y.size()[1]);
         let short = self.mel.hop / self.hop;
         let bins = self.fft / 2 + 1;
         // Whatever the network adds, sizes begin with what the spectrogram tells.
         let told = (x.to_kind(Kind::Float) * self.mel.base.ln()).matmul(&self.envelope);
         let told = told.unsqueeze(2).expand([-1, -1, short, -1], false).flatten(1, 2);
-        let parts = y.narrow(2, 0, short * bins * 3).reshape([batch, frames * short, 3, bins]);
+        let parts = y
+            .narrow(2, 0, short * bins * 3)
+            .reshape([batch, frames * short, 3, bins]);
         let rest = y.narrow(2, short * bins * 3, 2);
         Filters {
             voice: [

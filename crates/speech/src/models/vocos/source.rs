@@ -29,7 +29,10 @@ pub fn pulses(pitch: &Tensor, voiced: &Tensor, hop: i64, rate: u32) -> Tensor {
 /// Values of frames, `[batch, frames]`, for each sample `[batch, frames · hop]`, on straight lines.
 fn between(values: &Tensor, hop: i64) -> Tensor {
     let (batch, frames) = (values.size()[0], values.size()[1]);
-    let next = Tensor::cat(&[values.narrow(1, 1, frames - 1), values.narrow(1, frames - 1, 1)], 1);
+    let next = Tensor::cat(
+        &[values.narrow(1, 1, frames - 1), values.narrow(1, frames - 1, 1)],
+        1,
+    );
     let share = Tensor::arange(hop, (Kind::Double, values.device())) / hop as f64;
     let lines = values.unsqueeze(-1) + (next - values).unsqueeze(-1) * share;
     lines.view([batch, frames * hop])

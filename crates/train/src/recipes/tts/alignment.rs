@@ -1,0 +1,123 @@
+//! When each phoneme of a recording is said: CTM and TextGrid files, as forced aligners write them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::corpus::problem;
+use crate::error::Result;
+
+/// A phoneme, or a mark where the voice is silent, and when it ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// What is said.
+    pub phoneme: String,
+    /// In seconds.
+    pub end: f64,
+}
+
+/// Reads the alignment of the recording `name` in `folder`, `name.ctm` or `name.TextGrid`; none if there is no file.
+///
+/// # Errors
+/// If the file cannot be read or makes no sense.
+pub fn read(folder: &Path, name: &str) -> Result<Option<Vec<Segment>>> {
+    let parsers: [(&str, fn(&str) -> Option<Vec<Segment>>); 2] = [("ctm", ctm), ("TextGrid", text_grid)];
+    for (ending, parse) in parsers {
+        let path = folder.join(format!("{name}.{ending}"));
+        if !path.is_file() {
+            continue;
+        }
+        let text =
+            fs::read_to_string(&path).map_err(|error| problem(&path, &format!("cannot be read: {error}")))?;
+        let segments = parse(&text).filter(|segments| {
+            !segments.is_empty() && segments.is_sorted_by(|a, b| a.end <= b.end) && segments[0].end >= 0.0
+        });
+        let wrong = || problem(&path, "is no alignment, or its times do not rise");
+        return segments.map(Some).ok_or_else(wrong);
+    }
+    Ok(None)
+}
+
+/// `recording channel begin length phoneme` a line.
+fn ctm(text: &str) -> Option<Vec<Segment>> {
+    text.lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with(";;"))
+        .map(|line| {
+            let parts: Vec<&str> = line.split_whitespace().collect();
+            let [_, _, begin, length, phoneme, ..] = parts[..] else {
+                return None;
+            };
+            Some(Segment {
+                phoneme: phoneme.to_string(),
+                end: begin.parse::<f64>().ok()? + length.parse::<f64>().ok()?,
+            })
+        })
+        .collect()
+}
+
+/// The tier `phones` (the last one if none is called so) of a TextGrid in Praat's long form, as the Montreal Forced
+/// Aligner writes it.
+fn text_grid(text: &str) -> Option<Vec<Segment>> {
+    let mut tiers: Vec<(String, Vec<Segment>)> = Vec::new();
+    let mut end = None;
+    for line in text.lines() {
+        let Some((key, value)) = line.split_once('=') else {
+            continue;
+        };
+        let value = value.trim();
+        let quoted = || value.trim_matches('"').to_string();
+        match key.trim() {
+            "name" => tiers.push((quoted(), Vec::new())),
+            "xmax" => end = value.parse::<f64>().ok(),
+            "text" => {
+                let (_, segments) = tiers.last_mut()?;
+                // Silence has no text.
+                let phoneme = match quoted() {
+                    text if ["", "sil", "sp", "spn"].contains(&text.as_str()) => ",".to_string(),
+                    text => text,
+                };
+                segments.push(Segment { phoneme, end: end? });
+            }
+            _ => {}
+        }
+    }
+    let phones = tiers.iter().position(|(name, _)| name == "phones");
+    let at = phones.or(tiers.len().checked_sub(1))?;
+    Some(tiers.swap_remove(at).1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_kinds_are_read() {
+        let expected = [("HH", 0.1), ("AY1", 0.35), (",", 0.5)].map(|(phoneme, end)| Segment {
+            phoneme: phoneme.to_string(),
+            end,
+        });
+        let close = |found: Option<Vec<Segment>>| {
+            let found = found.expect("an alignment");
+            assert_eq!(found.len(), expected.len());
+            for (found, expected) in found.iter().zip(&expected) {
+                assert_eq!(found.phoneme, expected.phoneme);
+                assert!((found.end - expected.end).abs() < 1e-9);
+            }
+        };
+        close(ctm("a 1 0.0 0.1 HH\na 1 0.1 0.25 AY1\na 1 0.35 0.15 ,\n"));
+        let tier = |name: &str, intervals: &str| {
+            format!(
+                "    item [1]:\n        class = \"IntervalTier\"\n        name = \"{name}\"\n        xmin = 0\n        xmax = 0.5\n{intervals}"
+            )
+        };
+        let interval = |xmax: f64, text: &str| {
+            format!(
+                "        intervals [1]:\n            xmin = 0\n            xmax = {xmax}\n            text = \"{text}\"\n"
+            )
+        };
+        let phones = [interval(0.1, "HH"), interval(0.35, "AY1"), interval(0.5, "")].concat();
+        let text = tier("phones", &phones) + &tier("words", &interval(0.5, "hi"));
+        close(text_grid(&text));
+        assert_eq!(ctm("a 1 x 0.1 HH"), None);
+        assert_eq!(text_grid("hello"), None);
+    }
+}
