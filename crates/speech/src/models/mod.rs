@@ -7,6 +7,7 @@ mod encoder;
 pub mod fastspeech2;
 pub mod hifi_gan;
 pub mod speecht5;
+pub mod speller;
 pub mod vits;
 pub mod vocos;
 pub mod wav2vec2;

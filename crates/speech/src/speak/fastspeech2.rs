@@ -1,9 +1,10 @@
 //! FastSpeech 2 as a voice.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use sensorium_blocks::{ConfigProblem, Params};
-use sensorium_hub::Model;
+use sensorium_hub::{Model, shipped};
 use serde_json::Value;
 use tch::{Device, Kind};
 
@@ -15,13 +16,39 @@ use crate::features::MelShape;
 use crate::front::english::lexicon::Lexicon;
 use crate::front::english::sounds::sounds;
 use crate::models::fastspeech2::{FastSpeech2, Manner, Said, WITH_VOCODER};
+use crate::models::speller::Speller;
 use crate::models::vocos;
 
 /// Says English text with a [`FastSpeech2Voice`].
 #[derive(Debug)]
 pub(super) struct Reader {
-    pub voice: FastSpeech2Voice,
-    pub lexicon: Lexicon,
+    voice: FastSpeech2Voice,
+    lexicon: Lexicon,
+    /// Opened for the first word that is in no dictionary; none if it cannot be.
+    speller: OnceCell<Option<Speller>>,
+}
+
+impl Reader {
+    /// The shipped model that knows how letters sound.
+    const SPELLER: &'static str = "en-g2p";
+
+    pub fn new(voice: FastSpeech2Voice, lexicon: Lexicon) -> Self {
+        Self {
+            voice,
+            lexicon,
+            speller: OnceCell::new(),
+        }
+    }
+
+    fn guess(&self, word: &str) -> Option<Vec<String>> {
+        let open = || {
+            let model = Model::shipped(shipped::find(Self::SPELLER)?);
+            let params = Params::stored(model.weights().ok()?).of_kind(Kind::Float);
+            Speller::new(&model.config().ok()?, &params).ok()
+        };
+        let speller = self.speller.get_or_init(open).as_ref()?;
+        Some(speller.sounds(word))
+    }
 }
 
 impl Voice for Reader {
@@ -42,7 +69,8 @@ impl Voice for Reader {
     }
 
     fn say(&self, text: &str, rate: f64, options: &SpeakOptions) -> Result<SaidPiece, Error> {
-        let mut found = sounds(text, &self.lexicon).map_err(|problem| Error::Phonemes { problem })?;
+        let mut found = sounds(text, &self.lexicon, &|word| self.guess(word))
+            .map_err(|problem| Error::Phonemes { problem })?;
         if !found
             .tokens
             .iter()

@@ -197,7 +197,7 @@ impl TextToSpeech {
                 voice.manner(&options.speaker)?;
                 let lexicon = options.lexicon.clone().unwrap_or_default();
                 (
-                    Box::new(fastspeech2::Reader { voice, lexicon }),
+                    Box::new(fastspeech2::Reader::new(voice, lexicon)),
                     Some("en".to_string()),
                 )
             }

@@ -1,6 +1,7 @@
 //! Ready recipes: a data set, a network and settings that work together.
 
 pub mod asr;
+pub mod g2p;
 pub mod lm;
 pub mod mnist;
 mod recorder;

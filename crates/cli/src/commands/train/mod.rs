@@ -2,6 +2,7 @@
 
 mod asr;
 mod display;
+mod g2p;
 mod lm;
 mod mnist;
 mod options;
@@ -32,6 +33,8 @@ pub enum Command {
     Sounds(Box<sounds::Args>),
     /// A translator, from scratch or from a checkpoint
     Translation(Box<translation::Args>),
+    /// A speller: from letters to phonemes
+    G2p(Box<g2p::Args>),
     /// A voice: from phonemes to spectrograms
     Tts(Box<tts::VoiceArgs>),
     /// A vocoder: from spectrograms to sound
@@ -47,6 +50,7 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         Command::Asr(args) => asr::run(args, context),
         Command::Sounds(args) => sounds::run(args, context),
         Command::Translation(args) => translation::run(args, context),
+        Command::G2p(args) => g2p::run(args, context),
         Command::Tts(args) => tts::voice(args, context),
         Command::Vocoder(args) => tts::vocoder(args, context),
     }

@@ -61,38 +61,34 @@ impl Lexicon {
     /// # Errors
     /// If the file cannot be read, or a line of it is something else.
     pub fn open(path: &Path) -> Result<Self, LexiconError> {
+        let mut own = HashMap::new();
+        for (word, phonemes) in Self::entries(path)? {
+            // As in the dictionary's own files, the first one counts.
+            own.entry(word).or_insert(phonemes);
+        }
+        Ok(Self { own })
+    }
+
+    /// The words of a file and their phonemes, in their order.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn entries(path: &Path) -> Result<Vec<(String, Vec<String>)>, LexiconError> {
         let wrong = |problem: String| LexiconError {
             path: path.to_path_buf(),
             problem,
         };
         let bytes = fs::read(path).map_err(|error| wrong(format!("cannot be read: {error}")))?;
         let text = String::from_utf8(bytes).map_err(|_| wrong("is no text (UTF-8)".to_string()))?;
-        Self::of(&text).map_err(wrong)
+        parse(&text).map_err(wrong)
     }
 
-    fn of(text: &str) -> Result<Self, String> {
-        let mut own = HashMap::new();
-        for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') || line.starts_with(";;;") {
-                continue;
-            }
-            let mut parts = line.split_whitespace();
-            let word = parts.next().unwrap_or_default().to_lowercase();
-            let phonemes: Vec<String> = parts.map(str::to_uppercase).collect();
-            if phonemes.is_empty() {
-                return Err(format!("has a word without phonemes in line {number}: `{word}`"));
-            }
-            if let Some(unknown) = phonemes.iter().find(|phoneme| !is_phoneme(phoneme)) {
-                return Err(format!(
-                    "has `{unknown}` in line {number}, which is no phoneme; phonemes are written as in `hello  HH AH0 L OW1`"
-                ));
-            }
-            // As in the dictionary's own files, the first one counts.
-            let word = word.split('(').next().unwrap_or(&word).to_string();
-            own.entry(word).or_insert(phonemes);
-        }
-        Ok(Self { own })
+    /// All words of the dictionary and their phonemes.
+    pub fn dictionary() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+        DICTIONARY
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(word, phonemes)| (word, phonemes.split(' ').collect()))
     }
 
     /// The phonemes of a word that is known, whatever its case.
@@ -208,6 +204,32 @@ impl Lexicon {
     }
 }
 
+/// Words and their phonemes, a word a line.
+fn parse(text: &str) -> Result<Vec<(String, Vec<String>)>, String> {
+    let mut words = Vec::new();
+    for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') || line.starts_with(";;;") {
+            continue;
+        }
+        let mut parts = line.split_whitespace();
+        let word = parts.next().unwrap_or_default().to_lowercase();
+        let phonemes: Vec<String> = parts.map(str::to_uppercase).collect();
+        if phonemes.is_empty() {
+            return Err(format!("has a word without phonemes in line {number}: `{word}`"));
+        }
+        if let Some(unknown) = phonemes.iter().find(|phoneme| !is_phoneme(phoneme)) {
+            return Err(format!(
+                "has `{unknown}` in line {number}, which is no phoneme; phonemes are written as in `hello  HH AH0 L OW1`"
+            ));
+        }
+        // Further pronunciations are numbered in brackets.
+        let word = word.split('(').next().unwrap_or(&word).to_string();
+        words.push((word, phonemes));
+    }
+    Ok(words)
+}
+
 /// What the dictionary says of `word`.
 fn dictionary(word: &str) -> Option<&'static str> {
     let text = DICTIONARY.as_str();
@@ -267,8 +289,11 @@ mod tests {
 
     #[test]
     fn own_words_come_first_and_mistakes_are_told() {
-        let lexicon = Lexicon::of("# mine\nHello  HH EH0 L OW1\n\nsensorium s eh0 n s ao1 r iy0 ah0 m")
-            .expect("a lexicon");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("own.dict");
+        let words = "# mine\nHello  HH EH0 L OW1\n\nsensorium s eh0 n s ao1 r iy0 ah0 m";
+        fs::write(&path, words).expect("a file");
+        let lexicon = Lexicon::open(&path).expect("a lexicon");
         assert_eq!(lexicon.find("hello").expect("a word").join(" "), "HH EH0 L OW1");
         assert_eq!(
             lexicon
@@ -283,7 +308,7 @@ mod tests {
             ("\na QX1", "`QX1` in line 2"),
             ("a B1", "`B1`"),
         ] {
-            let error = Lexicon::of(text).expect_err("a mistake");
+            let error = parse(text).expect_err("a mistake");
             assert!(error.contains(problem), "{error}");
         }
     }

@@ -9,17 +9,21 @@ pub struct Sounds {
     pub tokens: Vec<String>,
     /// For each token the character of the text that it stands for, or that its word begins with.
     pub places: Vec<usize>,
-    /// Words that are in no dictionary and whose letters were named.
+    /// Words that are in no dictionary and that could not be guessed: their letters were named.
     pub spelled: Vec<String>,
     /// Characters that are neither letters nor marks and were left out, in their order and once each.
     pub unknown: Vec<char>,
 }
 
+/// What guesses the phonemes of a word that is in no dictionary, which is lower-case letters and apostrophes; nothing
+/// if it cannot.
+pub type Guess<'a> = &'a dyn Fn(&str) -> Option<Vec<String>>;
+
 /// The sounds of `text`, in which figures and signs are words already. What stands in `[[…]]` are phonemes.
 ///
 /// # Errors
 /// What is wrong with the phonemes in brackets, as the end of a sentence that begins with “the text”.
-pub fn sounds(text: &str, lexicon: &Lexicon) -> Result<Sounds, String> {
+pub fn sounds(text: &str, lexicon: &Lexicon, guess: Guess<'_>) -> Result<Sounds, String> {
     let letters: Vec<char> = text.chars().collect();
     let mut found = Sounds::default();
     let mut at = 0;
@@ -54,7 +58,7 @@ pub fn sounds(text: &str, lexicon: &Lexicon) -> Result<Sounds, String> {
                 at += 1;
             }
             if word.chars().any(|letter| letter.is_ascii_alphabetic()) {
-                let phonemes = found.word(&word, lexicon);
+                let phonemes = found.word(&word, lexicon, guess);
                 let is_article = word.eq_ignore_ascii_case("the");
                 found.say(phonemes, begin, &mut article);
                 article = is_article.then(|| found.tokens.len() - 1);
@@ -80,8 +84,12 @@ impl Sounds {
         self.tokens.extend(phonemes);
     }
 
-    fn word(&mut self, word: &str, lexicon: &Lexicon) -> Vec<String> {
-        if let Some(found) = lexicon.find(word).or_else(|| joined(word, lexicon)) {
+    fn word(&mut self, word: &str, lexicon: &Lexicon, guess: Guess<'_>) -> Vec<String> {
+        let known = lexicon.find(word).or_else(|| joined(word, lexicon));
+        // What has no vowel is read letter by letter.
+        let sayable = |word: &String| word.contains(['a', 'e', 'i', 'o', 'u', 'y']);
+        let lower = Some(word.to_lowercase()).filter(sayable);
+        if let Some(found) = known.or_else(|| guess(&lower?).filter(|found| !found.is_empty())) {
             return found;
         }
         if !self.spelled.iter().any(|other| other == word) {
@@ -172,7 +180,7 @@ mod tests {
     use super::*;
 
     fn said(text: &str) -> String {
-        let found = sounds(text, &Lexicon::default()).expect("sounds");
+        let found = sounds(text, &Lexicon::default(), &|_| None).expect("sounds");
         assert_eq!(found.tokens.len(), found.places.len());
         found.tokens.join(" ")
     }
@@ -193,11 +201,17 @@ mod tests {
         ] {
             assert_eq!(said(text), expected, "{text}");
         }
-        let found = sounds("Zzyzx 文 and ☃ 文", &Lexicon::default()).expect("sounds");
+        let found = sounds("Zzyzx 文 and ☃ 文", &Lexicon::default(), &|_| None).expect("sounds");
         assert_eq!(found.unknown, ['文', '☃']);
         assert_eq!(found.spelled, ["Zzyzx"]);
+        let guess = |word: &str| (word == "blorpy").then(|| vec!["B".to_string()]);
+        let found = sounds("Blorpy zzz", &Lexicon::default(), &guess).expect("sounds");
+        assert_eq!(
+            (found.tokens[0].as_str(), found.spelled),
+            ("B", vec!["zzz".to_string()])
+        );
         for (text, problem) in [("[[A", "without"), ("[[]]", "nothing"), ("[[hello]]", "`HELLO`")] {
-            let error = sounds(text, &Lexicon::default()).expect_err("a mistake");
+            let error = sounds(text, &Lexicon::default(), &|_| None).expect_err("a mistake");
             assert!(error.contains(problem), "{error}");
         }
     }
@@ -205,7 +219,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read(text in "\\PC{0,60}") {
-            if let Ok(found) = sounds(&text, &Lexicon::default()) {
+            if let Ok(found) = sounds(&text, &Lexicon::default(), &|_| None) {
                 prop_assert_eq!(found.tokens.len(), found.places.len());
                 prop_assert!(found.places.is_sorted());
                 prop_assert!(found.places.iter().all(|&place| place < text.chars().count()));

@@ -20,8 +20,8 @@ pub struct Segment {
 /// # Errors
 /// If the file cannot be read or makes no sense.
 pub fn read(folder: &Path, name: &str) -> Result<Option<Vec<Segment>>> {
-    let parsers: [(&str, fn(&str) -> Option<Vec<Segment>>); 2] = [("ctm", ctm), ("TextGrid", text_grid)];
-    for (ending, parse) in parsers {
+    type Parse = fn(&str) -> Option<Vec<Segment>>;
+    for (ending, parse) in [("ctm", ctm as Parse), ("TextGrid", text_grid)] {
         let path = folder.join(format!("{name}.{ending}"));
         if !path.is_file() {
             continue;
