@@ -34,12 +34,20 @@ fn corpus(folder: &Path) {
     for number in 0..12usize {
         let (mut samples, mut alignment, mut begin) = (Vec::new(), String::new(), 0.0);
         for i in 0..7 {
-            let (name, pitch) = SOUNDS[if i == 6 { 5 } else { (number + i * (1 + number % 3)) % 5 }];
+            let (name, pitch) = SOUNDS[if i == 6 {
+                5
+            } else {
+                (number + i * (1 + number % 3)) % 5
+            }];
             let length = 0.12;
             alignment += &format!("s{number} 1 {begin:.3} {length} {name}\n");
             begin += length;
             let count = samples.len();
-            let voice = |i: usize| (1..6).map(|k| (TAU * pitch * (k * i) as f32 / 16_000.0).sin() * 0.1).sum::<f32>();
+            let voice = |i: usize| {
+                (1..6)
+                    .map(|k| (TAU * pitch * (k * i) as f32 / 16_000.0).sin() * 0.1)
+                    .sum::<f32>()
+            };
             samples.extend((count..count + 1920).map(voice));
         }
         let path = folder.join(format!("wavs/s{number}.wav"));
@@ -62,15 +70,23 @@ fn a_voice_is_trained_joined_with_its_vocoder_and_speaks() {
         let done = run(home, &args);
         assert!(done.status.success(), "{args:?}: {}", stderr(&done));
     };
-    done("train tts --data tones --held-out 6 --width 16 --inner 16 --encoder-layers 1 --decoder-layers 1 --epochs 2 \
-          --batch-size 4 --threads 1 --out voice");
-    done("train vocoder --data tones --held-out 6 --width 16 --layers 1 --frames 16 --epochs 2 --batch-size 4 \
-          --threads 1 --out vocoder");
+    done(
+        "train tts --data tones --held-out 6 --width 16 --inner 16 --encoder-layers 1 --decoder-layers 1 --epochs 2 \
+          --batch-size 4 --threads 1 --out voice",
+    );
+    done(
+        "train vocoder --data tones --held-out 6 --width 16 --layers 1 --frames 16 --epochs 2 --batch-size 4 \
+          --threads 1 --out vocoder",
+    );
     assert!(home.join("voice/samples/002.wav").is_file() && home.join("vocoder/samples/002.png").is_file());
     done("models convert voice --vocoder vocoder --dtype f16 --out both");
     let taken = run(home, &["models", "convert", "voice", "--out", "both"]);
     assert_eq!(taken.status.code(), Some(1));
-    assert!(stderr(&taken).contains("already holds a model"), "{}", stderr(&taken));
+    assert!(
+        stderr(&taken).contains("already holds a model"),
+        "{}",
+        stderr(&taken)
+    );
 
     fs::write(home.join("a.txt"), "A low [[AW1 L]], lee.").expect("a file");
     done("speak a.txt --model both --out a.wav --timings json --pitch 0.5 --seed 1");
@@ -82,13 +98,27 @@ fn a_voice_is_trained_joined_with_its_vocoder_and_speaks() {
     assert_eq!(texts, ["A", "low", "[[AW1 L]],", "lee."]);
     let phonemes = |word: &Value| -> Vec<String> {
         let sounds = word["phonemes"].as_array().cloned().unwrap_or_default();
-        sounds.iter().filter_map(|sound| sound["text"].as_str().map(str::to_string)).collect()
+        sounds
+            .iter()
+            .filter_map(|sound| sound["text"].as_str().map(str::to_string))
+            .collect()
     };
     let ends: Vec<f64> = words.iter().filter_map(|word| word["end"].as_f64()).collect();
-    assert!(ends.is_sorted() && ends.last().is_some_and(|end| *end <= sound.seconds() + 1e-6), "{told}");
+    assert!(
+        ends.is_sorted() && ends.last().is_some_and(|end| *end <= sound.seconds() + 1e-6),
+        "{told}"
+    );
     // A barely trained voice may give a phoneme no time, but never to another word.
-    for (word, expected) in words.iter().zip([&["AH0"][..], &["L", "OW1"], &["AW1", "L"], &["L", "IY1"]]) {
-        assert!(phonemes(word).iter().all(|sound| expected.contains(&sound.as_str())), "{told}");
+    for (word, expected) in words
+        .iter()
+        .zip([&["AH0"][..], &["L", "OW1"], &["AW1", "L"], &["L", "IY1"]])
+    {
+        assert!(
+            phonemes(word)
+                .iter()
+                .all(|sound| expected.contains(&sound.as_str())),
+            "{told}"
+        );
     }
 
     for (text, problem) in [
@@ -104,9 +134,25 @@ fn a_voice_is_trained_joined_with_its_vocoder_and_speaks() {
         assert!(!home.join("b.wav").exists(), "{text}");
     }
     fs::write(home.join("own.dict"), "cat  L IY1\nlow\n").expect("a file");
-    let failed = run(home, &["speak", "b.txt", "--model", "both", "--out", "b.wav", "--lexicon", "own.dict"]);
+    let failed = run(
+        home,
+        &[
+            "speak",
+            "b.txt",
+            "--model",
+            "both",
+            "--out",
+            "b.wav",
+            "--lexicon",
+            "own.dict",
+        ],
+    );
     assert_eq!(failed.status.code(), Some(1));
-    assert!(stderr(&failed).contains("without phonemes in line 2"), "{}", stderr(&failed));
+    assert!(
+        stderr(&failed).contains("without phonemes in line 2"),
+        "{}",
+        stderr(&failed)
+    );
     fs::write(home.join("own.dict"), "cat  L IY1\n").expect("a file");
     fs::write(home.join("b.txt"), "cat").expect("a file");
     done("speak b.txt --model both --out b.wav --lexicon own.dict");
@@ -118,9 +164,16 @@ fn what_is_wrong_with_recordings_is_told() {
     let home = home.path();
     corpus(&home.join("tones"));
     let problem = |expected: &str| {
-        let failed = run(home, &["train", "tts", "--data", "tones", "--epochs", "1", "--out", "out"]);
+        let failed = run(
+            home,
+            &["train", "tts", "--data", "tones", "--epochs", "1", "--out", "out"],
+        );
         assert_eq!(failed.status.code(), Some(1), "{expected}");
-        assert!(stderr(&failed).contains(expected), "{expected}: {}", stderr(&failed));
+        assert!(
+            stderr(&failed).contains(expected),
+            "{expected}: {}",
+            stderr(&failed)
+        );
         let _ = fs::remove_dir_all(home.join("out"));
     };
     fs::write(home.join("tones/alignments/s3.ctm"), "s3 1 zero 1 A\n").expect("a file");

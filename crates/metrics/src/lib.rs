@@ -8,6 +8,7 @@
 mod bleu;
 mod chrf;
 mod moses;
+pub mod normalize;
 mod porter;
 mod rouge;
 mod significance;

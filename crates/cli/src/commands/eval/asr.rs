@@ -7,6 +7,8 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use sensorium::SpeechToTextOptions;
+use sensorium::hub::Model;
+use sensorium::metrics::normalize;
 use sensorium::metrics::wer::{Errors, character_errors, word_errors};
 use sensorium::speech::{Audio, SpeechToText};
 use sensorium::train::recipes::asr::strings;
@@ -40,12 +42,47 @@ pub struct Args {
     /// The language that is spoken, e.g. en [default: the model finds it]
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<String>,
-    /// Compare texts as they are [default: in small letters and without punctuation]
-    #[arg(long)]
+    /// How texts are made alike before they are compared
+    #[arg(long, value_enum, value_name = "NAME", default_value = "plain")]
+    normalize: Normalizer,
+    /// Compare texts as they are: short for --normalize none
+    #[arg(long, conflicts_with = "normalize")]
     raw: bool,
     /// Show this many of the worst results
     #[arg(long, value_name = "N", default_value_t = 5)]
     worst: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Normalizer {
+    /// Not at all
+    None,
+    /// Small letters, no punctuation
+    Plain,
+    /// As Whisper's authors do for English: numbers as figures, contractions in full, and the spellings of the model's
+    /// normalizer.json
+    Whisper,
+    /// As Whisper's authors do for other languages
+    WhisperBasic,
+}
+
+impl Normalizer {
+    /// What texts are made by it.
+    fn function(self, model: &Model) -> Result<Box<dyn Fn(&str) -> String>> {
+        Ok(match self {
+            Self::None => Box::new(str::to_string),
+            Self::Plain => Box::new(plain),
+            Self::WhisperBasic => Box::new(normalize::basic),
+            Self::Whisper => {
+                let file = "normalizer.json";
+                let english = match model.read(file)? {
+                    Some(_) => normalize::English::new(model.json_as(file)?),
+                    None => normalize::English::default(),
+                };
+                Box::new(move |text| english.normalize(text))
+            }
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -72,6 +109,12 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         language: args.language.clone(),
         ..SpeechToTextOptions::default()
     };
+    let normalizer = if args.raw {
+        Normalizer::None
+    } else {
+        args.normalize
+    };
+    let alike = normalizer.function(&model)?;
     let kind = context.global.dtype.map(|dtype| dtype.kind());
     let recognizer = SpeechToText::open(&model, context.device()?, kind, options)?;
     let bar = progress::items(chosen.len() as u64, "recordings", context.shows_progress());
@@ -82,7 +125,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         let audio = audio()?;
         seconds += audio.seconds();
         let heard = recognizer.transcribe(&audio)?.text;
-        let [said, heard] = [said, heard].map(|text| if args.raw { text } else { plain(&text) });
+        let [said, heard] = [said, heard].map(|text| alike(&text));
         let errors = word_errors(&said, &heard);
         words = words.plus(&errors);
         characters = characters.plus(&character_errors(&said, &heard));
