@@ -1,8 +1,9 @@
 //! What `sensorium transcribe`, `classify` and `eval asr` do with recordings of all kinds.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use hound::{SampleFormat, WavSpec, WavWriter};
 use sensorium_speech::Audio;
@@ -284,4 +285,51 @@ fn a_known_text_is_found_in_a_recording() {
         "{}",
         stderr(&failed)
     );
+}
+
+#[test]
+fn words_are_told_while_they_are_said() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let audio = Audio::open(&sample()).expect("the sample");
+    let samples = audio.mono_at(8000).expect("samples");
+    // The sample, four seconds of silence, the sample again.
+    let silence = vec![0.0; 32_000];
+    let bytes: Vec<u8> = [&samples, &silence, &samples]
+        .into_iter()
+        .flatten()
+        .flat_map(|x| ((x * 32767.0) as i16).to_le_bytes())
+        .collect();
+    let live = |extra: &[&str]| {
+        let mut command = sensorium(home);
+        command
+            .args(["transcribe", "--live", "--rate", "8000"])
+            .args(extra);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().expect("standard input");
+        // In odd pieces, as pipes cut them.
+        for part in bytes.chunks(777) {
+            stdin.write_all(part).expect("it reads on");
+        }
+        drop(stdin);
+        child.wait_with_output().expect("it ends")
+    };
+    let heard = live(&[]);
+    assert!(heard.status.success(), "{}", stderr(&heard));
+    assert_eq!(stdout(&heard), format!("{SAID}\n{SAID}\n"));
+    let heard = live(&["--json"]);
+    let words: Vec<Value> = stdout(&heard)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let starts: Vec<f64> = words.iter().filter_map(|word| word["start"].as_f64()).collect();
+    assert!(starts.is_sorted() && starts.len() == words.len());
+    let again = audio.seconds() + 4.0;
+    assert!(starts[words.len() / 2] > again && starts[words.len() / 2 - 1] < audio.seconds());
+    let both = run(home, &["transcribe", "--live", "a.wav"]);
+    assert_eq!(both.status.code(), Some(2));
 }

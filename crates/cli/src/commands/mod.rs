@@ -9,6 +9,7 @@ pub mod datasets;
 pub mod doctor;
 pub mod eval;
 pub mod generate;
+mod live;
 pub mod models;
 pub mod run;
 pub mod speak;

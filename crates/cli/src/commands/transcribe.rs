@@ -8,7 +8,7 @@ use sensorium::speech::subtitles::Shape;
 use sensorium::speech::{BeamSearch, NGrams, VoiceActivity};
 use sensorium::{OutputKind, SpeechToTextOptions};
 
-use crate::args::InputArgs;
+use super::live;
 use crate::caption_args::CaptionArgs;
 use crate::context::Context;
 use crate::predict::{self, Request};
@@ -16,8 +16,22 @@ use crate::predict::{self, Request};
 /// The flags of `transcribe`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    #[command(flatten)]
-    inputs: InputArgs,
+    /// Files, folders, glob patterns, or - for standard input
+    #[arg(
+        required_unless_present = "live",
+        conflicts_with = "live",
+        value_name = "INPUT"
+    )]
+    inputs: Vec<PathBuf>,
+
+    /// Write down what is being said: raw samples from standard input, 16 bits, one channel (`arecord -f S16_LE -r 16000
+    /// | sensorium transcribe --live`)
+    #[arg(long, conflicts_with_all = ["start", "end", "channel", "format"])]
+    live: bool,
+
+    /// The rate of raw samples, in Hz
+    #[arg(long, value_name = "HZ", default_value_t = 16_000, requires = "live", value_parser = clap::value_parser!(u32).range(4_000..=384_000))]
+    rate: u32,
 
     /// A folder, a shipped model or a hub id
     #[arg(short, long)]
@@ -106,24 +120,29 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         ..SpeechToTextOptions::default()
     };
     speech.generation.num_beams = args.beams.map(usize::from);
+    let speech = SpeechToTextOptions {
+        language: args.language.clone(),
+        translate: args.translate,
+        timestamps: args.timestamps || captions.is_some(),
+        words: args.words || args.captions.shape() != Shape::default(),
+        prompt: args.prompt.clone(),
+        hot_words: args.hot_words.clone(),
+        voice_activity: (!args.no_vad).then(VoiceActivity::default),
+        channel: args.channel,
+        start: args.start,
+        end: args.end,
+        ..speech
+    };
+    if args.live {
+        let model = args.model.as_deref().unwrap_or("fsdd-strings");
+        return live::run(model, speech, args.rate, context);
+    }
     let request = Request {
-        inputs: &args.inputs.inputs,
+        inputs: &args.inputs,
         task: Some("automatic-speech-recognition"),
         model: args.model.as_deref(),
         output: Some(OutputKind::Transcription),
-        speech: SpeechToTextOptions {
-            language: args.language.clone(),
-            translate: args.translate,
-            timestamps: args.timestamps || captions.is_some(),
-            words: args.words || args.captions.shape() != Shape::default(),
-            prompt: args.prompt.clone(),
-            hot_words: args.hot_words.clone(),
-            voice_activity: (!args.no_vad).then(VoiceActivity::default),
-            channel: args.channel,
-            start: args.start,
-            end: args.end,
-            ..speech
-        },
+        speech,
         captions,
         ..Request::default()
     };
