@@ -1,5 +1,5 @@
-//! `cargo xtask demo`: from a fresh clone to classified images, a scene and a translation, on shipped models and
-//! samples.
+//! `cargo xtask demo`: from a fresh clone to classified images, a scene, a translation and speech, on shipped
+//! models and samples.
 
 use std::path::Path;
 
@@ -23,6 +23,16 @@ const SHOWN: &[(&str, &[&str])] = &[
     (
         "write down what is said",
         &["transcribe", "examples/samples/speech/pi.wav"],
+    ),
+    (
+        "speak",
+        &[
+            "speak",
+            "Hello! It is 5:30 pm.",
+            "--out",
+            "target/hello.wav",
+            "-v",
+        ],
     ),
 ];
 

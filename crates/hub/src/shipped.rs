@@ -99,6 +99,11 @@ pub static MODELS: &[ShippedModel] = &[
             "README.md",
         ]
     ),
+    shipped_model!(
+        "en-slt",
+        "text-to-speech",
+        ["config.json", "model.safetensors", "vocab.json", "README.md"]
+    ),
 ];
 
 /// The shipped model called `name`.

@@ -219,8 +219,19 @@ pub const TASKS: &[Task] = &[
         summary: "Say a text aloud",
         inputs: &[Text],
         output: OutputKind::Speech,
-        architectures: &["ForTextToSpeech", "VitsModel"],
-        model_types: &["vits", "speecht5"],
+        default_model: Some("en-slt"),
+        architectures: &[
+            "ForTextToSpeech",
+            "VitsModel",
+            "FastSpeech2ConformerModel",
+            "FastSpeech2ConformerWithHifiGan",
+        ],
+        model_types: &[
+            "vits",
+            "speecht5",
+            "fastspeech2_conformer",
+            "fastspeech2_conformer_with_hifigan",
+        ],
         build: TEXT_TO_SPEECH,
         ..Task::EMPTY
     },

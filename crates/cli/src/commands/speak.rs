@@ -28,7 +28,7 @@ pub struct Args {
     inputs: Vec<PathBuf>,
 
     /// The voice: a folder, a shipped model or a hub id
-    #[arg(short, long)]
+    #[arg(short, long, default_value = "en-slt")]
     model: String,
 
     /// Write to this WAV file; of several inputs, to files of their names in this folder
