@@ -233,7 +233,6 @@ pub const TASKS: &[Task] = &[
             "fastspeech2_conformer_with_hifigan",
         ],
         build: TEXT_TO_SPEECH,
-        ..Task::EMPTY
     },
 ];
 

@@ -66,9 +66,12 @@ enum Normalizer {
     WhisperBasic,
 }
 
+/// What makes a text comparable.
+type Normalize = Box<dyn Fn(&str) -> String>;
+
 impl Normalizer {
     /// What texts are made by it.
-    fn function(self, model: &Model) -> Result<Box<dyn Fn(&str) -> String>> {
+    fn function(self, model: &Model) -> Result<Normalize> {
         Ok(match self {
             Self::None => Box::new(str::to_string),
             Self::Plain => Box::new(plain),
