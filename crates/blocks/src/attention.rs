@@ -70,6 +70,9 @@ pub struct Pass<'a> {
     pub mask: Option<&'a Mask>,
     /// The rotation of queries and keys, for models that have it.
     pub rotation: Option<&'a Rotation>,
+    /// What distances add to the scores, `[1, heads, queries, keys]`, where attention weighs that itself
+    /// ([`GatedAttention`](crate::GatedAttention)); elsewhere it is part of the mask.
+    pub distances: Option<&'a Tensor>,
     /// Whether dropout is on.
     pub train: bool,
 }

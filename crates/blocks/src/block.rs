@@ -2,7 +2,10 @@
 
 use tch::Tensor;
 
-use crate::{Attention, CrossAttention, DistanceAttention, KvCache, Mask, Mlp, Norm, Pass, ShiftedAttention};
+use crate::{
+    Attention, CrossAttention, DistanceAttention, GatedAttention, KvCache, Mask, Mlp, Norm, Pass,
+    ShiftedAttention,
+};
 
 /// Where the norms of a block are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub enum SelfAttention {
     Distance(DistanceAttention),
     /// By content and the waves of distances. It takes no cache.
     Shifted(ShiftedAttention),
+    /// By content and distance, which each query weighs. It takes no cache.
+    Gated(GatedAttention),
 }
 
 impl SelfAttention {
@@ -54,6 +59,7 @@ impl SelfAttention {
             Self::Content(attention) => attention.forward(x, pass, cache),
             Self::Distance(attention) => attention.forward(x, pass.mask, pass.train),
             Self::Shifted(attention) => attention.forward(x, pass.mask, pass.train),
+            Self::Gated(attention) => attention.forward(x, pass),
         }
     }
 }
@@ -67,6 +73,12 @@ impl From<Attention> for SelfAttention {
 impl From<ShiftedAttention> for SelfAttention {
     fn from(attention: ShiftedAttention) -> Self {
         Self::Shifted(attention)
+    }
+}
+
+impl From<GatedAttention> for SelfAttention {
+    fn from(attention: GatedAttention) -> Self {
+        Self::Gated(attention)
     }
 }
 

@@ -159,6 +159,7 @@ impl Encoder {
         let pass = Pass {
             mask: Some(&mask),
             rotation: None,
+            distances: None,
             train,
         };
         for layer in &self.layers {
@@ -273,6 +274,7 @@ impl Decoder {
         let pass = Pass {
             mask: Some(&mask),
             rotation: None,
+            distances: None,
             train,
         };
         for (i, layer) in self.layers.iter().enumerate() {

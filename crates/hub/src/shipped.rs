@@ -104,6 +104,11 @@ pub static MODELS: &[ShippedModel] = &[
         "text-to-speech",
         ["config.json", "model.safetensors", "vocab.json", "README.md"]
     ),
+    shipped_model!(
+        "en-g2p",
+        "grapheme-to-phoneme",
+        ["config.json", "model.safetensors", "README.md"]
+    ),
 ];
 
 /// The shipped model called `name`.

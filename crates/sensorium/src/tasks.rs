@@ -194,7 +194,7 @@ pub const TASKS: &[Task] = &[
         output: OutputKind::Transcription,
         architectures: &["WhisperForConditionalGeneration", "ForCTC", "ForSpeechSeq2Seq"],
         default_model: Some("fsdd-strings"),
-        model_types: &["whisper", "wav2vec2", "hubert", "wav2vec2-bert"],
+        model_types: &["whisper", "wav2vec2", "hubert", "wav2vec2-bert", "wavlm"],
         build: SPEECH_RECOGNITION,
     },
     Task {

@@ -33,7 +33,7 @@ pub enum Function {
     None,
 }
 
-/// Says what a sound is: AST, wav2vec2, HuBERT, wav2vec2-BERT.
+/// Says what a sound is: AST, wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
 #[derive(Debug)]
 pub struct AudioClassifier {
     network: SoundNetwork,

@@ -12,7 +12,7 @@ use crate::subtitles::Caption;
 use crate::voice::{VoiceActivity, Voices};
 use crate::whisper::{Checks, Task, WhisperOptions, WhisperRecognizer};
 
-/// Writes down what is said: Whisper, wav2vec2, HuBERT, wav2vec2-BERT.
+/// Writes down what is said: Whisper, wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
 #[derive(Debug)]
 pub struct SpeechToText {
     recognizer: Recognizer,

@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     text_file: Option<PathBuf>,
 
-    /// A model that spells (wav2vec2, HuBERT, wav2vec2-BERT): a folder, a shipped model or a hub id
+    /// A model that spells (wav2vec2, HuBERT, WavLM, wav2vec2-BERT): a folder, a shipped model or a hub id
     #[arg(short, long, default_value = "fsdd-strings")]
     model: String,
 

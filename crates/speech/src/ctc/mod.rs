@@ -20,7 +20,7 @@ pub use align::Aligned;
 pub use beam::BeamSearch;
 pub use ngram::NGrams;
 
-/// A recogniser that spells: wav2vec2, HuBERT, wav2vec2-BERT.
+/// A recogniser that spells: wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
 #[derive(Debug)]
 pub struct CtcRecognizer {
     network: CtcNetwork,

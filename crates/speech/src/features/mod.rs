@@ -34,7 +34,7 @@ const FILE: &str = "preprocessor_config.json";
 /// What turns samples into a model's input.
 #[derive(Debug, Clone)]
 pub enum Extractor {
-    /// Waveforms, normalised (wav2vec2, HuBERT).
+    /// Waveforms, normalised (wav2vec2, HuBERT, WavLM).
     Waveform(Waveform),
     /// Whisper's mel spectrogram.
     Whisper(WhisperFeatures),

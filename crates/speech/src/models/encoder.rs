@@ -8,7 +8,7 @@ use super::{wav2vec2, wav2vec2_bert};
 use crate::features::{Extractor, Features};
 
 /// The `model_type`s that [`SpeechEncoder`] builds.
-pub const MODEL_TYPES: &[&str] = &["hubert", "wav2vec2", "wav2vec2-bert"];
+pub const MODEL_TYPES: &[&str] = &["hubert", "wav2vec2", "wav2vec2-bert", "wavlm"];
 
 /// Hears recordings: features, and a network that makes them states.
 #[derive(Debug)]

@@ -1,8 +1,9 @@
-//! wav2vec 2.0 (arXiv 2006.11477) and HuBERT (arXiv 2106.07447): samples to a state each 20 ms.
+//! wav2vec 2.0 (arXiv 2006.11477), HuBERT (arXiv 2106.07447) and WavLM (arXiv 2110.13900): samples to a state each 20 ms.
 
 use sensorium_blocks::{
-    Activation, Attention, Block, BuildError, ConfigProblem, Conv1d, Conv1dShape, Heads, Init, LayerNorm,
-    Linear, Mask, Mlp, Norm, Params, Pass, Projections, Wiring, divide, size,
+    Activation, Attention, Block, BuildError, ConfigProblem, Conv1d, Conv1dShape, GatedAttention, Heads,
+    Init, LayerNorm, Linear, Mask, Mlp, Norm, Params, Pass, Projections, RelativeBias, SelfAttention, Wiring,
+    divide, size,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -40,6 +41,24 @@ struct Config {
     layer_norm_eps: f64,
     #[serde(default)]
     hidden_dropout: f64,
+    #[serde(default)]
+    model_type: String,
+    /// Of WavLM: ranges of distances, and where the last begins.
+    #[serde(default = "buckets")]
+    num_buckets: i64,
+    #[serde(default = "max_distance")]
+    max_bucket_distance: i64,
+}
+
+/// The `model_type` whose attention weighs distances.
+const GATED: &str = "wavlm";
+
+fn buckets() -> i64 {
+    320
+}
+
+fn max_distance() -> i64 {
+    800
 }
 
 fn gelu() -> String {
@@ -72,6 +91,8 @@ pub struct Encoder {
     /// The norm is behind the layers, not before them.
     norm_last: bool,
     layers: Vec<Block>,
+    /// What distances add to the scores of all layers.
+    distances: Option<RelativeBias>,
     /// Size and stride of each convolution.
     windows: Vec<(i64, i64)>,
     hidden: i64,
@@ -161,6 +182,13 @@ impl Encoder {
             groups,
         };
         let position = Conv1d::weight_normed(&(encoder / "pos_conv_embed.conv"), shape, true, INIT)?;
+        let distances = match config.model_type.as_str() {
+            GATED => {
+                let at = &(encoder / "layers.0.attention.rel_attn_embed");
+                Some(distances(&config, at)?)
+            }
+            _ => None,
+        };
         let layers = size("num_hidden_layers", config.num_hidden_layers, 1 << 10)?;
         Ok(Self {
             convs,
@@ -177,6 +205,7 @@ impl Encoder {
             layers: (0..layers)
                 .map(|i| layer(&config, &(encoder / &format!("layers.{i}")), hidden))
                 .collect::<Result<_, _>>()?,
+            distances,
             windows,
             hidden,
         })
@@ -231,8 +260,13 @@ impl Encoder {
             x = self.norm.forward(&x);
         }
         let mask = Mask::full(steps, steps).with_keep(keep.as_ref());
+        let distances = self
+            .distances
+            .as_ref()
+            .map(|distances| distances.at(steps, steps));
         let pass = Pass {
             mask: Some(&mask),
+            distances: distances.as_ref(),
             train,
             ..Pass::default()
         };
@@ -309,6 +343,22 @@ fn conv_layer(
     Ok(ConvLayer { conv, norm })
 }
 
+fn distances(config: &Config, at: &Params) -> Result<RelativeBias, BuildError> {
+    let buckets = size("num_buckets", config.num_buckets, 1 << 16)?;
+    let farthest = size("max_bucket_distance", config.max_bucket_distance, 1 << 20)?;
+    if buckets < 4 || farthest <= buckets / 4 {
+        let problem = "`num_buckets` must be at least 4 and `max_bucket_distance` more than a quarter of it";
+        return Err(ConfigProblem::Other(problem.to_string()).into());
+    }
+    Ok(RelativeBias::new(
+        at,
+        config.num_attention_heads,
+        buckets,
+        farthest,
+        true,
+    )?)
+}
+
 fn layer(config: &Config, at: &Params, hidden: i64) -> Result<Block, BuildError> {
     let dim = divide(
         ("hidden_size", hidden),
@@ -316,12 +366,16 @@ fn layer(config: &Config, at: &Params, hidden: i64) -> Result<Block, BuildError>
     )?;
     let heads = Heads::equal(config.num_attention_heads, dim);
     let linear = |name: &str, inputs, outputs| Linear::new(&(at / name), inputs, outputs, INIT);
-    let projections = Projections::Separate {
-        q: linear("attention.q_proj", hidden, hidden)?,
-        k: linear("attention.k_proj", hidden, hidden)?,
-        v: linear("attention.v_proj", hidden, hidden)?,
+    let attention: SelfAttention = if config.model_type == GATED {
+        GatedAttention::new(&(at / "attention"), heads, hidden, INIT)?.into()
+    } else {
+        let projections = Projections::Separate {
+            q: linear("attention.q_proj", hidden, hidden)?,
+            k: linear("attention.k_proj", hidden, hidden)?,
+            v: linear("attention.v_proj", hidden, hidden)?,
+        };
+        Attention::new(heads, projections, linear("attention.out_proj", hidden, hidden)?).into()
     };
-    let attention = Attention::new(heads, projections, linear("attention.out_proj", hidden, hidden)?);
     let inner = size("intermediate_size", config.intermediate_size, 1 << 18)?;
     let mlp = Mlp::plain(
         linear("feed_forward.intermediate_dense", hidden, inner)?,

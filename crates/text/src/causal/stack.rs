@@ -119,6 +119,7 @@ impl Stack {
             let pass = Pass {
                 mask: Some(&masks[known].1),
                 rotation: layer.rope.map(|rope| &rotations[rope]),
+                distances: None,
                 train,
             };
             x = layer.wiring.forward(&x, pass, cache);
