@@ -200,3 +200,62 @@ fn what_cannot_be_said_is_told_in_a_sentence() {
         stderr(&said)
     );
 }
+
+#[test]
+fn the_shipped_voice_says_odd_texts_or_tells_why_not() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let long = "a".repeat(5000);
+    let spelt: [&str; 4] = [
+        &long,
+        "tabs\t, bells \u{7} and \u{202e}marks",
+        "Москва and 東京 and tea",
+        "a [[T EH1 S T]] of it",
+    ];
+    for (at, text) in spelt.into_iter().enumerate() {
+        let out = format!("{at}.wav");
+        let said = run(home, &[text, "-o", &out]);
+        assert!(said.status.success(), "{text}: {}", stderr(&said));
+        assert!(seconds(home.join(out)) > 0.5, "{text}");
+    }
+    fs::write(
+        home.join("bad.lexicon"),
+        "hello  HH AH0 L OW1\nworld  W ER9 L D\n",
+    )
+    .expect("a file");
+    fs::write(home.join("good.lexicon"), "hello  HH AH0 L OW1\n").expect("a file");
+    let refuses = |args: &[&str], expected: &str| {
+        let failed = run(home, &[args, &["-o", "no.wav"]].concat());
+        let said = stderr(&failed);
+        assert_eq!(failed.status.code(), Some(1), "{args:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+        assert!(said.contains(expected), "{args:?}: {said}");
+        assert!(!home.join("no.wav").exists(), "{args:?}");
+    };
+    refuses(&[""], "nothing in the text");
+    refuses(&["?!... —"], "nothing in the text");
+    refuses(&["hello", "--lexicon", "bad.lexicon"], "bad.lexicon");
+    refuses(&["hello", "--lexicon", "none.lexicon"], "none.lexicon");
+    refuses(&["a [[T QQ]] of it"], "QQ");
+    refuses(&["<speak>hi <break time='x'/></speak>"], "break");
+    let known = run(home, &["hello", "--lexicon", "good.lexicon", "-o", "known.wav"]);
+    assert!(known.status.success(), "{}", stderr(&known));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_goes_away_ends_the_stream_without_a_word() {
+    let home = tempfile::tempdir().expect("a home");
+    let text = "This is a sentence of some length. ".repeat(40);
+    let mut speaking = sensorium(home.path())
+        .args(["speak", &text, "--stream"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(speaking.stdout.take());
+    let ended = speaking.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(0), "{}", stderr(&ended));
+    assert_eq!(stderr(&ended), "");
+}

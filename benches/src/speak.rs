@@ -1,4 +1,5 @@
-//! A sentence by a voice of VITS's shape, tokenising included: seconds of work for each second of sound.
+//! A sentence by a voice of VITS's shape, tokenising included: seconds of work for each second of sound, beside
+//! transformers and ONNX Runtime.
 
 use std::path::PathBuf;
 use std::time::Instant;

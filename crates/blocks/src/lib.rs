@@ -51,6 +51,6 @@ pub use norm::{BatchNorm, LayerNorm, Norm, RmsNorm};
 pub use params::{Param, Params, ParamsError, Role};
 pub use relative::RelativeBias;
 pub use rope::{Rope, RopeError, RopeShape, Rotation, sinusoidal};
-pub use sensorium_kernels::keep_freed_memory;
+pub use sensorium_kernels::{keep_compiled_shapes, keep_freed_memory};
 pub use shifted_attention::ShiftedAttention;
 pub use source::{MemorySource, TensorSource};

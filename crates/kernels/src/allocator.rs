@@ -1,4 +1,4 @@
-//! What the C library does with the memory of tensors that are gone.
+//! What the libraries below keep in memory when a tensor is gone.
 
 /// Keeps freed memory in the process for the next tensor, instead of giving it back to the system.
 ///
@@ -22,5 +22,19 @@ pub fn keep_freed_memory() {
             mallopt(M_MMAP_THRESHOLD, 1 << 30);
             mallopt(M_TRIM_THRESHOLD, i32::MAX);
         }
+    }
+}
+
+/// Keeps at most this many of oneDNN's compiled shapes, unless the environment already says how many.
+///
+/// oneDNN compiles a convolution anew for each length that it meets and keeps the last 1,024 of them, up to
+/// hundreds of megabytes where every input has a length of its own, as sentences have. A program whose lengths
+/// seldom come back calls this once, before the first tensor and before its first thread.
+pub fn keep_compiled_shapes(most: usize) {
+    const CAPACITY: &str = "ONEDNN_PRIMITIVE_CACHE_CAPACITY";
+    if std::env::var_os(CAPACITY).is_none() && std::env::var_os("DNNL_PRIMITIVE_CACHE_CAPACITY").is_none() {
+        // SAFETY: by this function's contract no other thread of the program runs yet that could read the
+        // environment meanwhile.
+        unsafe { std::env::set_var(CAPACITY, most.to_string()) };
     }
 }

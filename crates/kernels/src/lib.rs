@@ -21,7 +21,7 @@ mod strided;
 mod team;
 mod widen;
 
-pub use allocator::keep_freed_memory;
+pub use allocator::{keep_compiled_shapes, keep_freed_memory};
 pub use attend::attend_one;
 pub use bridge::{grad_enabled, parallel_for, with_backward};
 pub use conv_line::LineConv;

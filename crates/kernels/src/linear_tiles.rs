@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use crate::few_rows::Layer;
 use crate::memory::{Fresh, Parts};
-use crate::simd::{self, Element, Floating, Kernel, Level, Simd};
+use crate::simd::{self, Element, Floating, Kernel, Level, Simd, transpose};
 use crate::team::spread;
 
 /// Vectors of rows in a tile.
@@ -17,8 +17,8 @@ const VECTORS: usize = 2;
 const OUTPUTS: usize = 6;
 /// The most rows in a tile, and those of AVX-512.
 const WIDEST: usize = VECTORS * 16;
-/// Outputs that a thread takes at a time.
-const PIECE: usize = 4 * OUTPUTS;
+/// Outputs that a thread takes at a time: a multiple of [`OUTPUTS`] and of every vector's lanes.
+const PIECE: usize = 8 * OUTPUTS;
 /// Bytes of `x` that stay in a near cache while all outputs pass over them.
 const GROUP_BYTES: usize = 256 << 10;
 
@@ -46,20 +46,20 @@ pub(crate) fn compute<O: Element>(layer: &Layer<'_>, out: &mut [O]) {
                 *bias = values.get(o);
             }
         }
-        let mut sums = [0.0; PIECE * WIDEST];
+        let (mut sums, mut turned) = ([0.0; PIECE * WIDEST], [0.0; PIECE * WIDEST]);
         for tile in tiles {
             let work = Tile {
                 x: &packed[tile * size..][..size],
                 weight,
                 inputs: layer.inputs,
                 sums: &mut sums,
+                turned: &mut turned,
             };
             simd::run(level, work);
             let rows = tile * rows_of_tile..layer.rows.min((tile + 1) * rows_of_tile);
-            for (lane, row) in rows.enumerate() {
+            for (row, sums) in rows.zip(turned.chunks_exact(PIECE)) {
                 // SAFETY: one part per row and piece, and each piece of a row goes to one thread.
                 let out = unsafe { out.part(row * layer.outputs + outputs.start, outputs.len()) };
-                let sums = sums[lane..].iter().step_by(rows_of_tile);
                 for ((out, sum), bias) in out.iter_mut().zip(sums).zip(bias) {
                     *out = O::from_f32(sum + bias);
                 }
@@ -128,8 +128,10 @@ struct Tile<'a> {
     /// `[outputs, inputs]`
     weight: &'a [f32],
     inputs: usize,
-    /// `[outputs, tile]`, to be written.
+    /// `[outputs, tile]`
     sums: &'a mut [f32; PIECE * WIDEST],
+    /// The result, `[tile, PIECE]`.
+    turned: &'a mut [f32; PIECE * WIDEST],
 }
 
 impl Kernel for Tile<'_> {
@@ -138,7 +140,7 @@ impl Kernel for Tile<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
         if self.inputs == 0 {
-            return; // the sums are zero
+            return; // all sums are zero
         }
         let outputs = self.weight.len() / self.inputs;
         let mut output = 0;
@@ -150,10 +152,27 @@ impl Kernel for Tile<'_> {
             self.block::<S, 1>(s, output);
             output += 1;
         }
+        self.turn(s, outputs);
     }
 }
 
 impl Tile<'_> {
+    /// Puts the sums of the first `outputs` in the order of the rows.
+    #[inline(always)]
+    fn turn<S: Simd>(&mut self, s: S, outputs: usize) {
+        let tile = VECTORS * S::LANES;
+        for output in (0..outputs).step_by(S::LANES) {
+            for lane in (0..tile).step_by(S::LANES) {
+                let from = &self.sums[output * tile + lane..];
+                let to = &mut self.turned[lane * PIECE + output..];
+                assert!(from.len() > (S::LANES - 1) * tile + S::LANES - 1);
+                assert!(to.len() > (S::LANES - 1) * PIECE + S::LANES - 1);
+                // SAFETY: the squares lie within both (just checked).
+                unsafe { transpose(s, from.as_ptr(), tile, to.as_mut_ptr(), PIECE) };
+            }
+        }
+    }
+
     /// The outputs from `output` on, `R` of them.
     #[inline(always)]
     fn block<S: Simd, const R: usize>(&mut self, s: S, output: usize) {

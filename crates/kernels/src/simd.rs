@@ -11,9 +11,11 @@ mod avx512;
 mod element;
 mod math;
 mod portable;
+mod transpose;
 
 pub(crate) use element::{Bf16, Element, F16, Floating};
 pub(crate) use math::{exp, tanh};
+pub(crate) use transpose::transpose;
 
 /// A vector unit that this machine has.
 ///
@@ -62,6 +64,8 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn round(self, a: Self::V) -> Self::V;
     /// `2ⁿ` for whole `n` from −126 to 127.
     fn power_of_two(self, n: Self::V) -> Self::V;
+    /// The values of both in turns, `a₀ b₀ a₁ b₁ …`: the first half and the second.
+    fn interleave(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
     /// The sum of the lanes.
     fn sum(self, v: Self::V) -> f32;
 }

@@ -20,6 +20,10 @@ use crate::context::Context;
 use crate::inputs::{self, Items};
 use crate::{print, rewrite};
 
+/// Hardly two sentences have the same length, so what was compiled for one seldom serves another: more than one
+/// sentence needs would let memory grow with the text.
+const COMPILED_SHAPES: usize = 64;
+
 /// The flags of `speak`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -139,6 +143,7 @@ fn share_of_pause(text: &str) -> Result<f64, String> {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
+    sensorium::blocks::keep_compiled_shapes(COMPILED_SHAPES);
     let Items { items, several } = inputs::expand(&args.inputs)?;
     if args.stream && several {
         bail!("several inputs make several sounds: name a folder for them with --out");

@@ -101,6 +101,20 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn interleave(self, a: Self::V, b: Self::V) -> (Self::V, Self::V) {
+        let turns = |from: usize| {
+            std::array::from_fn(|i| {
+                if i % 2 == 0 {
+                    a[from + i / 2]
+                } else {
+                    b[from + i / 2]
+                }
+            })
+        };
+        (turns(0), turns(Self::LANES / 2))
+    }
+
+    #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {
         let four: [f32; 4] = std::array::from_fn(|i| v[i] + v[i + 4]);
         (four[0] + four[2]) + (four[1] + four[3])
