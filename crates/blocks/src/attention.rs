@@ -3,6 +3,7 @@
 use sensorium_kernels as kernels;
 use tch::{Device, Kind, Tensor};
 
+use crate::mask::Ranges;
 use crate::{KvCache, Linear, Mask, Norm, Rotation};
 
 /// Sizes of an attention layer.
@@ -128,32 +129,13 @@ impl Attention {
             return self.core.attend(&q, &k, &v, pass);
         };
         cache.append(&k, &v);
-        if let Some(y) = self.attend_step(&q, cache, pass) {
-            return self.core.output.forward(&y);
+        if let Some(([k, v], len)) = cache.buffers()
+            && let Some(y) = self.core.attend_few(&q, k, v, len, pass)
+        {
+            return y;
         }
         let [k, v] = cache.view();
         self.core.attend(&q, &k, &v, pass)
-    }
-
-    /// The attention of a single new token, `[rows, 1, hidden]`, by our own kernel, where that can do it.
-    fn attend_step(&self, q: &Tensor, cache: &KvCache, pass: Pass<'_>) -> Option<Tensor> {
-        let mask = pass.mask.filter(|mask| mask.is_one_step())?;
-        if q.device() != Device::Cpu || kernels::grad_enabled() || pass.train {
-            return None;
-        }
-        let ([k, v], len) = cache.buffers()?;
-        let starts = mask.starts();
-        let y = kernels::attend_one(
-            &q.squeeze_dim(2),
-            k,
-            v,
-            len,
-            starts.as_deref(),
-            self.core.scale,
-            mask.window(),
-            self.core.softcap,
-        );
-        Some(y.flatten(1, 2).unsqueeze(1))
     }
 
     fn project(&self, x: &Tensor) -> [Tensor; 3] {
@@ -214,9 +196,46 @@ impl Core {
         x.view([size[0], size[1], heads, self.heads.dim]).transpose(1, 2)
     }
 
+    /// The attention of a few tokens over the first `len` keys and values by our own kernel, where that can do it.
+    /// Shapes are those of [`attend`](Self::attend).
+    pub(crate) fn attend_few(
+        &self,
+        q: &Tensor,
+        k: &Tensor,
+        v: &Tensor,
+        len: i64,
+        pass: Pass<'_>,
+    ) -> Option<Tensor> {
+        /// Up to so many queries libtorch's kernel, which computes with whole tiles of them, is slower.
+        const FEW: i64 = 8;
+        let (rows, heads, tokens, dim) = q.size4().ok()?;
+        let known = matches!(q.kind(), Kind::Float | Kind::BFloat16 | Kind::Half);
+        if tokens > FEW || !known || q.device() != Device::Cpu || kernels::grad_enabled() || pass.train {
+            return None;
+        }
+        let ranges = match pass.mask {
+            Some(mask) => mask.ranges()?,
+            None => Ranges::default(),
+        };
+        let seen = kernels::Seen {
+            len,
+            starts: ranges.starts.as_deref(),
+            ends: ranges.ends.as_deref(),
+            window: ranges.window,
+        };
+        // Which head of a key's a query belongs to does not matter: tokens are heads.
+        let q = q.reshape([rows, heads * tokens, dim]);
+        let y = kernels::attend_one(&q, k, v, &seen, self.scale, self.softcap);
+        Some(self.join(&y.view([rows, heads, tokens, dim])))
+    }
+
     /// Queries, keys and values are `[rows, heads, tokens, head_dim]`, the result `[rows, tokens, hidden]`.
     pub(crate) fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: Pass<'_>) -> Tensor {
-        let y = self.weighted(q, k, v, pass); // [rows, heads, tokens, head_dim]
+        self.join(&self.weighted(q, k, v, pass))
+    }
+
+    /// `[rows, heads, tokens, head_dim]` to the result.
+    fn join(&self, y: &Tensor) -> Tensor {
         let size = y.size();
         let y = y
             .transpose(1, 2)

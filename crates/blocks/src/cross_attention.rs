@@ -65,7 +65,8 @@ impl CrossAttention {
     /// If `x` is not of rank 3 or of another width than the layer.
     pub fn forward(&self, x: &Tensor, [k, v]: &[Tensor; 2], pass: Pass<'_>) -> Tensor {
         let q = self.core.split(&self.q.forward(x), self.core.heads.queries);
-        self.core.attend(&q, k, v, pass)
+        let few = self.core.attend_few(&q, k, v, k.size()[2], pass);
+        few.unwrap_or_else(|| self.core.attend(&q, k, v, pass))
     }
 }
 
@@ -92,6 +93,8 @@ mod tests {
         let attention = CrossAttention::new(heads, [q, k, v], o);
         let found = attention.forward(&x, &attention.keys_values(&states), Pass::default());
         assert!(found.allclose(&expected, 1e-5, 1e-6, false));
+        let few = tch::no_grad(|| attention.forward(&x, &attention.keys_values(&states), Pass::default()));
+        assert!(few.allclose(&expected, 1e-5, 1e-6, false), "by our kernel");
         let weights = attention.weights(&x, &attention.keys_values(&states)[0]);
         assert!(weights.allclose(&scores.softmax(-1, Kind::Float), 1e-5, 1e-6, false));
     }

@@ -21,8 +21,8 @@ impl Linear {
     const FEW_ROWS_WIDE: i64 = 256;
     /// The outputs of such a layer.
     const WIDE: i64 = 8192;
-    /// The same for weights that are stored as `[in, out]`, and for 16-bit weights where the processor multiplies
-    /// those by itself.
+    /// The same for weights that are stored as `[in, out]`, and for 16-bit weights that libtorch multiplies as they are
+    /// and our kernel widens.
     const VERY_FEW_ROWS: i64 = 8;
 
     /// A layer from `inputs` to `outputs` features; asks `params` for `weight` and `bias`.
@@ -156,8 +156,10 @@ impl Linear {
             true => (size[0], size[1]),
             false => (size[1], size[0]),
         };
-        let full = self.weight.kind() == Kind::Float;
-        let most = if self.transposed || !(full || kernels::widening_is_fastest()) {
+        let kind = self.weight.kind();
+        let full = kind == Kind::Float || kernels::widening_is_fastest();
+        let pairs = kind == Kind::BFloat16 && x.kind() == kind && inputs % 2 == 0;
+        let most = if self.transposed || !(full || pairs) {
             Self::VERY_FEW_ROWS
         } else if outputs >= Self::WIDE {
             Self::FEW_ROWS_WIDE

@@ -25,6 +25,17 @@ pub struct Mask {
     bias: OnceCell<Option<Tensor>>,
 }
 
+/// The keys that each row sees, counted from the first that is there.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ranges {
+    /// Each row's first.
+    pub starts: Option<Vec<i64>>,
+    /// Each row's last, and one more.
+    pub ends: Option<Vec<i64>>,
+    /// No more than so many of the last.
+    pub window: Option<i64>,
+}
+
 impl Mask {
     /// Every query sees every key.
     pub fn full(queries: i64, keys: i64) -> Self {
@@ -78,25 +89,37 @@ impl Mask {
         self
     }
 
-    /// The sliding window, if it matters here.
-    pub fn window(&self) -> Option<i64> {
-        self.window
-    }
-
-    /// The padding at the beginning of each row, relative to the first key that is there.
-    pub fn starts(&self) -> Option<Vec<i64>> {
-        let starts = self.starts.as_ref()?;
-        Some(
-            starts
-                .iter()
-                .map(|start| (start - self.first_key).max(0))
-                .collect(),
-        )
-    }
-
-    /// Whether one query sees all keys but the padding and what lies before the window.
-    pub fn is_one_step(&self) -> bool {
-        self.queries == 1 && self.causal && self.keep.is_none() && self.custom.is_none()
+    /// The keys that every query of a row sees, where these are neighbours and the same for all of the row's.
+    pub(crate) fn ranges(&self) -> Option<Ranges> {
+        let step = self.queries == 1 && self.causal;
+        let whole = !self.causal && self.window.is_none();
+        if self.custom.is_some() || !(step || whole) {
+            return None;
+        }
+        let mut ranges = Ranges {
+            window: self.window,
+            ..Ranges::default()
+        };
+        if let Some(starts) = &self.starts {
+            let relative = |start: &i64| (start - self.first_key).max(0);
+            ranges.starts = Some(starts.iter().map(relative).collect());
+        }
+        if let Some(keep) = &self.keep {
+            let keep = Vec::<bool>::try_from(keep.flatten(0, 1)).ok()?;
+            let rows = keep.chunks_exact(self.keys.max(1) as usize);
+            let ends = rows
+                .clone()
+                .map(|row| row.iter().take_while(|&&kept| kept).count());
+            if ends
+                .clone()
+                .zip(rows)
+                .any(|(end, row)| row[end..].contains(&true))
+            {
+                return None;
+            }
+            ranges.ends = Some(ends.map(|end| end as i64).collect());
+        }
+        Some(ranges)
     }
 
     /// Whether this is the plain lower triangle.
@@ -155,5 +178,41 @@ impl Mask {
             (None, Some(custom)) => Some(custom.to_kind(kind)),
             (None, None) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_range_a_row() {
+        let keep = |rows: &[[i64; 4]]| Tensor::from_slice2(rows);
+        let ranges = |mask: Mask| mask.ranges();
+        let of = |starts: Option<&[i64]>, ends: Option<&[i64]>, window| {
+            Some(Ranges {
+                starts: starts.map(<[i64]>::to_vec),
+                ends: ends.map(<[i64]>::to_vec),
+                window,
+            })
+        };
+        assert_eq!(ranges(Mask::full(3, 4)), of(None, None, None));
+        assert_eq!(ranges(Mask::causal(1, 4, 0)), of(None, None, None));
+        assert_eq!(ranges(Mask::causal(2, 4, 0)), None);
+        let left = Mask::causal(1, 4, 3).with_starts(Some(&[0, 5]));
+        assert_eq!(
+            ranges(left.with_window(Some(2))),
+            of(Some(&[0, 2]), None, Some(2))
+        );
+        let right = keep(&[[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]]);
+        assert_eq!(
+            ranges(Mask::full(2, 4).with_keep(Some(&right))),
+            of(None, Some(&[4, 2, 0]), None)
+        );
+        let holes = keep(&[[1, 1, 1, 1], [1, 0, 1, 0]]);
+        assert_eq!(ranges(Mask::full(2, 4).with_keep(Some(&holes))), None);
+        assert_eq!(ranges(Mask::full(1, 4).with_window(Some(2))), None);
+        let custom = Tensor::zeros([1, 1, 1, 4], (Kind::Float, Device::Cpu));
+        assert_eq!(ranges(Mask::full(1, 4).with_bias(custom)), None);
     }
 }

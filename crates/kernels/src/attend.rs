@@ -7,6 +7,8 @@
 
 mod piece;
 
+use std::ops::Range;
+
 use tch::{Kind, Tensor};
 
 use self::piece::Piece;
@@ -18,29 +20,48 @@ use crate::team::spread;
 /// Positions in a piece. Fixed, so that results do not depend on the number of threads.
 const PIECE: usize = 128;
 
-/// Attention of one new position per row over the first `len` positions of a cache.
+/// Which positions of a cache each row sees: all of the first `len` that nothing here excludes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Seen<'a> {
+    /// Positions that the cache holds.
+    pub len: i64,
+    /// Each row's first.
+    pub starts: Option<&'a [i64]>,
+    /// Each row's last, and one more.
+    pub ends: Option<&'a [i64]>,
+    /// Of the first `len` only so many of the last.
+    pub window: Option<i64>,
+}
+
+impl Seen<'_> {
+    /// The positions of a row.
+    fn of(&self, row: usize) -> Range<usize> {
+        let first = self.window.map_or(0, |window| (self.len - window).max(0));
+        let start = self.starts.map_or(0, |starts| starts[row]).max(first);
+        let end = self.ends.map_or(self.len, |ends| ends[row].min(self.len));
+        start.min(self.len) as usize..end.max(0) as usize
+    }
+}
+
+/// Attention of one query per row and head, as of the last position, over a cache.
 ///
 /// `q` is `[rows, heads, head_dim]`, `k` and `v` are `[rows, kv_heads, capacity, head_dim]`, where `heads`
 /// is a multiple of `kv_heads` and each key head serves `heads / kv_heads` neighbouring query heads; `q`
 /// and the cache each `f32`, `bf16` or `f16` on the CPU. The cache may be a view of something larger, as
-/// long as the elements of each head of a position are neighbours. Row `r` sees the positions
-/// `starts[r]..len` (`0..len` without `starts`), of these the last `window` only. Scores are multiplied by
+/// long as the elements of each head of a position are neighbours. Scores are multiplied by
 /// `scale`, and with `softcap` become `softcap · tanh(score / softcap)`; they and their softmax are `f32`.
 /// The result is `[rows, heads, head_dim]` in the type of `q`; zero for a row that sees nothing.
 ///
 /// Forward only: gradients do not pass. Results do not depend on the number of threads.
 ///
 /// # Panics
-/// If the shapes do not fit, `len` is more than `capacity`, or a tensor has another type or place.
-#[allow(clippy::too_many_arguments)]
+/// If the shapes do not fit, more positions are seen than the cache has, or a tensor has another type or place.
 pub fn attend_one(
     q: &Tensor,
     k: &Tensor,
     v: &Tensor,
-    len: i64,
-    starts: Option<&[i64]>,
+    seen: &Seen<'_>,
     scale: f64,
-    window: Option<i64>,
     softcap: Option<f64>,
 ) -> Tensor {
     let (rows, heads, head_dim) = q.size3().expect("q is [rows, heads, head_dim]");
@@ -52,23 +73,26 @@ pub fn attend_one(
     );
     assert_eq!(v.size(), k.size(), "v is as large as k");
     assert_eq!(v.kind(), k.kind(), "v is of the type of k");
-    assert!((0..=capacity).contains(&len), "len is at most the capacity");
+    assert!(
+        (0..=capacity).contains(&seen.len),
+        "no more is seen than there is"
+    );
     assert!(
         kv_heads > 0 && heads % kv_heads == 0,
         "heads is a multiple of kv_heads"
     );
-    assert!(
-        starts.is_none_or(|s| s.len() as i64 == rows),
-        "starts has one entry per row"
-    );
-    let first = window.map_or(0, |window| (len - window).max(0));
-    let firsts = (0..rows as usize).map(|r| starts.map_or(0, |s| s[r]).max(first).min(len) as usize);
+    for bounds in [seen.starts, seen.ends] {
+        assert!(
+            bounds.is_none_or(|bounds| bounds.len() as i64 == rows),
+            "one bound per row"
+        );
+    }
 
     let q_ = q.contiguous();
     let call = Call {
         q: &Floating::of(&q_, "q").widen(),
-        firsts: firsts.collect(),
-        len: len as usize,
+        seen: (0..rows as usize).map(|row| seen.of(row)).collect(),
+        len: seen.len as usize,
         kv_heads: kv_heads as usize,
         group: (heads / kv_heads) as usize,
         head_dim: head_dim as usize,
@@ -87,8 +111,8 @@ pub fn attend_one(
 struct Call<'a> {
     /// `[rows, kv_heads, group, head_dim]`
     q: &'a [f32],
-    /// The first position that each row sees.
-    firsts: Vec<usize>,
+    /// The positions that each row sees.
+    seen: Vec<Range<usize>>,
     len: usize,
     kv_heads: usize,
     group: usize,
@@ -100,7 +124,7 @@ struct Call<'a> {
 impl Call<'_> {
     fn forward<T: Element>(&self, k: &Tensor, v: &Tensor) -> Tensor {
         let (k, v) = (Strided::<T>::of(k, "k"), Strided::<T>::of(v, "v"));
-        let (heads, width) = (self.firsts.len() * self.kv_heads, self.head_dim + 2);
+        let (heads, width) = (self.seen.len() * self.kv_heads, self.head_dim + 2);
         let pieces = self.len.div_ceil(PIECE);
         // for each query head and piece: the greatest score, the sum of weights, the weighted values
         let mut partial = vec![0.0f32; heads * pieces * self.group * width];
@@ -108,11 +132,11 @@ impl Call<'_> {
         let level = Level::best();
         {
             let parts = Parts::new(&mut partial);
-            spread(self.firsts.len(), heads * pieces, |task| {
+            spread(self.seen.len(), heads * pieces, |task| {
                 let (head, piece) = (task / pieces, task % pieces);
                 let (row, kv_head) = (head / self.kv_heads, head % self.kv_heads);
-                let from = self.firsts[row].max(piece * PIECE);
-                let to = self.len.min((piece + 1) * PIECE);
+                let from = self.seen[row].start.max(piece * PIECE);
+                let to = self.seen[row].end.min((piece + 1) * PIECE);
                 // SAFETY: one part per task, and each task goes to one thread.
                 let partial = unsafe { parts.part(task * self.group * width, self.group * width) };
                 if from >= to {
@@ -168,15 +192,17 @@ mod tests {
 
     const F32: (Kind, Device) = (Kind::Float, Device::Cpu);
 
+    /// The first `len` positions, in all rows.
+    fn first(len: i64) -> Seen<'static> {
+        Seen {
+            len,
+            ..Seen::default()
+        }
+    }
+
     /// The same in `f64`, with libtorch's operators.
-    fn reference(
-        [q, k, v]: [&Tensor; 3],
-        len: i64,
-        starts: Option<&[i64]>,
-        scale: f64,
-        window: Option<i64>,
-        softcap: Option<f64>,
-    ) -> Tensor {
+    fn reference([q, k, v]: [&Tensor; 3], seen: &Seen<'_>, scale: f64, softcap: Option<f64>) -> Tensor {
+        let len = seen.len;
         let [q, k, v] = [q, k, v].map(|t| t.to_kind(Kind::Double));
         let repeats = q.size()[1] / k.size()[1];
         let all = |t: &Tensor| t.narrow(2, 0, len).repeat_interleave_self_int(repeats, 1, None);
@@ -185,13 +211,15 @@ mod tests {
             scores = (scores / cap).tanh() * cap;
         }
         for row in 0..q.size()[0] {
-            let first = starts
+            let first = seen
+                .starts
                 .map_or(0, |s| s[row as usize])
-                .max(window.map_or(0, |w| len - w));
-            let _ = scores
-                .get(row)
-                .narrow(-1, 0, first.clamp(0, len))
-                .fill_(f64::NEG_INFINITY);
+                .max(seen.window.map_or(0, |w| len - w))
+                .clamp(0, len);
+            let end = seen.ends.map_or(len, |e| e[row as usize]).clamp(0, len);
+            for (from, count) in [(0, first), (end, len - end)] {
+                let _ = scores.get(row).narrow(-1, from, count).fill_(f64::NEG_INFINITY);
+            }
         }
         let weights = scores.softmax(-1, Kind::Double).nan_to_num(0.0, None, None);
         weights.unsqueeze(2).matmul(&all(&v)).squeeze_dim(2)
@@ -218,14 +246,26 @@ mod tests {
                 let cache = || Tensor::randn([rows, kv_heads, len + 5, dim], F32).to_kind(kind);
                 let (k, v) = (cache(), cache());
                 let starts: Vec<i64> = (0..rows).map(|r| (r * 37) % (len + 1)).collect();
-                for starts in [None, Some(&starts[..])] {
+                let ends: Vec<i64> = (0..rows).map(|r| len + 3 - (r * 53) % (len + 4)).collect();
+                for (starts, ends) in [
+                    (None, None),
+                    (Some(&starts), None),
+                    (None, Some(&ends)),
+                    (Some(&starts), Some(&ends)),
+                ] {
                     for window in [None, Some(20), Some(len + 9)] {
                         for softcap in [None, Some(3.0)] {
-                            let y = attend_one(&q, &k, &v, len, starts, 0.125, window, softcap);
-                            let expected = reference([&q, &k, &v], len, starts, 0.125, window, softcap);
+                            let seen = Seen {
+                                len,
+                                starts: starts.map(Vec::as_slice),
+                                ends: ends.map(Vec::as_slice),
+                                window,
+                            };
+                            let y = attend_one(&q, &k, &v, &seen, 0.125, softcap);
+                            let expected = reference([&q, &k, &v], &seen, 0.125, softcap);
                             assert!(
                                 y.to_kind(Kind::Double).allclose(&expected, 1e-5, 2e-6, false),
-                                "{level:?} {rows} {heads} {kv_heads} {dim} {len} {starts:?} {window:?} {softcap:?}"
+                                "{level:?} {rows} {heads} {kv_heads} {dim} {seen:?} {softcap:?}"
                             );
                         }
                     }
@@ -242,7 +282,7 @@ mod tests {
         let part = |i| storage.select(2, i).transpose(1, 2);
         let on = |threads, k: &Tensor, v: &Tensor| {
             tch::set_num_threads(threads);
-            attend_one(&q, k, v, 450, None, 0.125, None, None)
+            attend_one(&q, k, v, &first(450), 0.125, None)
         };
         let (k, v) = (part(0), part(1));
         let one = on(1, &k, &v);
@@ -255,9 +295,13 @@ mod tests {
     fn rows_that_see_nothing_are_zero() {
         let q = Tensor::ones([2, 2, 8], F32);
         let k = Tensor::ones([2, 2, 4, 8], F32);
-        let y = attend_one(&q, &k, &k, 3, Some(&[3, 1]), 1.0, None, None);
+        let seen = Seen {
+            starts: Some(&[3, 1]),
+            ..first(3)
+        };
+        let y = attend_one(&q, &k, &k, &seen, 1.0, None);
         assert_eq!(y.get(0).abs().sum(Kind::Float).double_value(&[]), 0.0);
         assert!(y.get(1).allclose(&Tensor::ones([2, 8], F32), 1e-6, 0.0, false));
-        assert!(attend_one(&q, &k, &k, 0, None, 1.0, None, None).equal(&(&q * 0.0)));
+        assert!(attend_one(&q, &k, &k, &first(0), 1.0, None).equal(&(&q * 0.0)));
     }
 }

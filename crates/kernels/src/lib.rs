@@ -22,7 +22,7 @@ mod team;
 mod widen;
 
 pub use allocator::{keep_compiled_shapes, keep_freed_memory};
-pub use attend::attend_one;
+pub use attend::{Seen, attend_one};
 pub use bridge::{grad_enabled, parallel_for, with_backward};
 pub use conv_line::LineConv;
 pub use conv_pool::conv_relu_pool;

@@ -4,11 +4,14 @@
 //! meets a whole vector of rows, and no sum has to be folded in the end. For that `x` is put in another order first,
 //! `[tiles, in, rows of a tile]`, which costs little beside the product.
 
+use std::borrow::Cow;
 use std::ops::Range;
+
+use tch::Kind;
 
 use crate::few_rows::Layer;
 use crate::memory::{Fresh, Parts};
-use crate::simd::{self, Element, Floating, Kernel, Level, Simd, transpose};
+use crate::simd::{self, Bf16, Element, Floating, Kernel, Level, Simd, transpose};
 use crate::team::spread;
 
 /// Vectors of rows in a tile.
@@ -25,11 +28,74 @@ const GROUP_BYTES: usize = 256 << 10;
 /// Computes `layer`.
 pub(crate) fn compute<O: Element>(layer: &Layer<'_>, out: &mut [O]) {
     let level = Level::best();
+    let part = |outputs: Range<usize>| outputs.start * layer.inputs..outputs.end * layer.inputs;
+    // `x` is of the type of `out`: nothing is rounded where it goes by pairs.
+    let pairs = level.has_dots() && O::KIND == Kind::BFloat16 && layer.inputs.is_multiple_of(2);
+    match layer.weight {
+        Floating::F32(weight) => products(level, layer, out, |outputs| Cow::Borrowed(&weight[part(outputs)])),
+        Floating::Bf16(weight) if pairs => products(level, layer, out, |outputs| {
+            Cow::Borrowed(weight[part(outputs)].as_chunks::<2>().0)
+        }),
+        Floating::Bf16(weight) => products(level, layer, out, |outputs| widened(&weight[part(outputs)])),
+        Floating::F16(weight) => products(level, layer, out, |outputs| widened(&weight[part(outputs)])),
+    }
+}
+
+fn widened<'a>(weight: &[impl Element]) -> Cow<'a, [f32]> {
+    weight.iter().map(|w| w.to_f32()).collect()
+}
+
+/// What a lane multiplies at once: one input or several.
+trait Weight: Copy + Send + Sync + 'static {
+    /// How many inputs it is for.
+    const INPUTS: usize;
+    /// So many values of a row of `x`, as a lane's bits.
+    fn pack(x: &[f32]) -> f32;
+    /// `sum` and the products with what [`pack`](Self::pack) made of the lanes' rows.
+    fn multiply<S: Simd>(self, s: S, x: S::V, sum: S::V) -> S::V;
+}
+
+impl Weight for f32 {
+    const INPUTS: usize = 1;
+
+    #[inline(always)]
+    fn pack(x: &[f32]) -> f32 {
+        x[0]
+    }
+
+    #[inline(always)]
+    fn multiply<S: Simd>(self, s: S, x: S::V, sum: S::V) -> S::V {
+        s.mul_add(s.splat(self), x, sum)
+    }
+}
+
+impl Weight for [Bf16; 2] {
+    const INPUTS: usize = 2;
+
+    #[inline(always)]
+    fn pack(x: &[f32]) -> f32 {
+        Bf16::pair([x[0], x[1]].map(Bf16::from_f32))
+    }
+
+    #[inline(always)]
+    fn multiply<S: Simd>(self, s: S, x: S::V, sum: S::V) -> S::V {
+        s.dot_bf16(x, s.splat(Bf16::pair(self)), sum)
+    }
+}
+
+/// Computes `layer` with the rows of its weight as `weights` gives them, some outputs at a time.
+fn products<'a, W: Weight, O: Element>(
+    level: Level,
+    layer: &Layer<'_>,
+    out: &mut [O],
+    weights: impl Fn(Range<usize>) -> Cow<'a, [W]> + Sync,
+) {
     let rows_of_tile = simd::run(level, Width);
-    let packed = packed(rows_of_tile, layer);
+    let packed = packed::<W>(rows_of_tile, layer);
     let packed = packed.as_slice();
+    let inputs = layer.inputs / W::INPUTS;
     let tiles = layer.rows.div_ceil(rows_of_tile);
-    let size = rows_of_tile * layer.inputs;
+    let size = rows_of_tile * inputs;
     let bytes = (size * size_of::<f32>()).max(1);
     let group = (GROUP_BYTES / bytes).clamp(1, tiles.max(1));
     let pieces = layer.outputs.div_ceil(PIECE);
@@ -38,8 +104,7 @@ pub(crate) fn compute<O: Element>(layer: &Layer<'_>, out: &mut [O]) {
         let (first, piece) = (number / pieces * group, number % pieces);
         let outputs = piece * PIECE..layer.outputs.min((piece + 1) * PIECE);
         let tiles = first..tiles.min(first + group);
-        let mut scratch = Vec::new();
-        let weight = widened(&layer.weight, layer.inputs, outputs.clone(), &mut scratch);
+        let weight = weights(outputs.clone());
         let mut bias = [0.0; PIECE];
         if let Some(values) = layer.bias {
             for (bias, o) in bias.iter_mut().zip(outputs.clone()) {
@@ -50,8 +115,8 @@ pub(crate) fn compute<O: Element>(layer: &Layer<'_>, out: &mut [O]) {
         for tile in tiles {
             let work = Tile {
                 x: &packed[tile * size..][..size],
-                weight,
-                inputs: layer.inputs,
+                weight: &weight,
+                inputs,
                 sums: &mut sums,
                 turned: &mut turned,
             };
@@ -68,40 +133,25 @@ pub(crate) fn compute<O: Element>(layer: &Layer<'_>, out: &mut [O]) {
     });
 }
 
-/// The rows `outputs` of the weight in `f32`: as they lie, or put in `scratch`.
-fn widened<'a>(
-    weight: &Floating<'a>,
-    inputs: usize,
-    outputs: Range<usize>,
-    scratch: &'a mut Vec<f32>,
-) -> &'a [f32] {
-    let part = outputs.start * inputs..outputs.end * inputs;
-    match weight {
-        Floating::F32(weight) => return &weight[part],
-        Floating::Bf16(weight) => scratch.extend(weight[part].iter().map(|w| w.to_f32())),
-        Floating::F16(weight) => scratch.extend(weight[part].iter().map(|w| w.to_f32())),
-    }
-    scratch
-}
-
 /// `x` in tiles, `[tiles, inputs, tile]`; what fills up the last one is never looked at.
-fn packed(tile: usize, layer: &Layer<'_>) -> Fresh<f32> {
-    /// Inputs that are moved at once: a cache line of each row.
+fn packed<W: Weight>(tile: usize, layer: &Layer<'_>) -> Fresh<f32> {
+    /// Values that are moved at once: a cache line or two of each row.
     const STEP: usize = 16;
     let tiles = layer.rows.div_ceil(tile);
-    let size = tile * layer.inputs;
+    let inputs = layer.inputs / W::INPUTS;
+    let size = tile * inputs;
     let mut x = Fresh::<f32>::unset(&[(tiles * size) as i64]);
     let parts = Parts::new(x.as_mut_slice());
     spread(layer.rows, tiles, |number| {
         // SAFETY: each tile goes to one thread.
         let packed = unsafe { parts.part(number * size, size) };
         let rows = number * tile..layer.rows.min((number + 1) * tile);
-        for begin in (0..layer.inputs).step_by(STEP) {
-            let inputs = begin..layer.inputs.min(begin + STEP);
+        for begin in (0..inputs).step_by(STEP) {
+            let inputs = begin..inputs.min(begin + STEP);
             for (lane, row) in rows.clone().enumerate() {
-                let x = &layer.x[row * layer.inputs..][inputs.clone()];
-                for (i, &x) in inputs.clone().zip(x) {
-                    packed[i * tile + lane] = x;
+                let x = &layer.x[row * layer.inputs..][inputs.start * W::INPUTS..inputs.end * W::INPUTS];
+                for (i, x) in inputs.clone().zip(x.chunks_exact(W::INPUTS)) {
+                    packed[i * tile + lane] = W::pack(x);
                 }
             }
         }
@@ -122,11 +172,12 @@ impl Kernel for Width {
 }
 
 /// The products of a tile of rows with some rows of the weight.
-struct Tile<'a> {
+struct Tile<'a, W> {
     /// `[inputs, tile]`
     x: &'a [f32],
     /// `[outputs, inputs]`
-    weight: &'a [f32],
+    weight: &'a [W],
+    /// As many as lanes take, one or several at once.
     inputs: usize,
     /// `[outputs, tile]`
     sums: &'a mut [f32; PIECE * WIDEST],
@@ -134,7 +185,7 @@ struct Tile<'a> {
     turned: &'a mut [f32; PIECE * WIDEST],
 }
 
-impl Kernel for Tile<'_> {
+impl<W: Weight> Kernel for Tile<'_, W> {
     type Output = ();
 
     #[inline(always)]
@@ -156,7 +207,7 @@ impl Kernel for Tile<'_> {
     }
 }
 
-impl Tile<'_> {
+impl<W: Weight> Tile<'_, W> {
     /// Puts the sums of the first `outputs` in the order of the rows.
     #[inline(always)]
     fn turn<S: Simd>(&mut self, s: S, outputs: usize) {
@@ -187,9 +238,9 @@ impl Tile<'_> {
                 std::array::from_fn(|v| unsafe { s.load(x.add(i * tile + v * S::LANES)) });
             for (r, sums) in sums.iter_mut().enumerate() {
                 // SAFETY: `i < n`, and `weight` has `R` rows of `n`.
-                let weight = s.splat(unsafe { *weight.add(r * n + i) });
+                let weight = unsafe { *weight.add(r * n + i) };
                 for (sum, x) in sums.iter_mut().zip(x) {
-                    *sum = s.mul_add(weight, x, *sum);
+                    *sum = weight.multiply(s, x, *sum);
                 }
             }
         }

@@ -66,6 +66,8 @@ pub(crate) trait Simd: Copy + Send + Sync {
     fn power_of_two(self, n: Self::V) -> Self::V;
     /// The values of both in turns, `a₀ b₀ a₁ b₁ …`: the first half and the second.
     fn interleave(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
+    /// `a · b + c` for lanes of `a` and `b` that are the bits of two `bf16` each: both products are added.
+    fn dot_bf16(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The sum of the lanes.
     fn sum(self, v: Self::V) -> f32;
 }
@@ -90,6 +92,8 @@ pub(crate) enum Level {
     Avx2,
     /// AVX-512 F, VL, BW and DQ.
     Avx512,
+    /// These and products of `bf16`.
+    Avx512Bf16,
 }
 
 impl Level {
@@ -101,15 +105,17 @@ impl Level {
             let avx2 = is_x86_feature_detected!("avx2")
                 && is_x86_feature_detected!("fma")
                 && is_x86_feature_detected!("f16c");
+            let avx512 = || {
+                avx2 && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512vl")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512dq")
+            };
             match self {
                 Self::Portable => true,
                 Self::Avx2 => avx2,
-                Self::Avx512 => {
-                    avx2 && is_x86_feature_detected!("avx512f")
-                        && is_x86_feature_detected!("avx512vl")
-                        && is_x86_feature_detected!("avx512bw")
-                        && is_x86_feature_detected!("avx512dq")
-                }
+                Self::Avx512 => avx512(),
+                Self::Avx512Bf16 => avx512() && is_x86_feature_detected!("avx512bf16"),
             }
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -124,26 +130,21 @@ impl Level {
         if let Some(level) = tests::FORCED.get() {
             return level;
         }
-        if Self::Avx512.available() {
-            Self::Avx512
-        } else if Self::Avx2.available() {
-            Self::Avx2
-        } else {
-            Self::Portable
-        }
+        [Self::Avx512Bf16, Self::Avx512, Self::Avx2]
+            .into_iter()
+            .find(|level| level.available())
+            .unwrap_or(Self::Portable)
+    }
+
+    /// Whether [`Simd::dot_bf16`] is an instruction.
+    pub(crate) fn has_dots(self) -> bool {
+        self == Self::Avx512Bf16
     }
 }
 
 /// Whether 16-bit numbers are multiplied fastest by widening them first: the processor has no products of them.
 pub fn widening_is_fastest() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    {
-        !is_x86_feature_detected!("avx512bf16")
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        false
-    }
+    cfg!(target_arch = "x86_64") && !Level::best().has_dots()
 }
 
 /// Runs a kernel on the vector unit `level`.
@@ -155,10 +156,15 @@ pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
     assert!(level.available(), "the machine has {level:?}");
     #[cfg(target_arch = "x86_64")]
     {
+        #[target_feature(enable = "avx512bf16,avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c")]
+        fn avx512_bf16<K: Kernel>(kernel: K) -> K::Output {
+            // SAFETY: the caller has checked that the machine has these instructions.
+            kernel.run(unsafe { avx512::Avx512::<true>::new() })
+        }
         #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c")]
         fn avx512<K: Kernel>(kernel: K) -> K::Output {
             // SAFETY: the caller has checked that the machine has these instructions.
-            kernel.run(unsafe { avx512::Avx512::new() })
+            kernel.run(unsafe { avx512::Avx512::<false>::new() })
         }
         #[target_feature(enable = "avx2,fma,f16c")]
         fn avx2<K: Kernel>(kernel: K) -> K::Output {
@@ -171,6 +177,8 @@ pub(crate) fn run<K: Kernel>(level: Level, kernel: K) -> K::Output {
             Level::Avx2 => return unsafe { avx2(kernel) },
             // SAFETY: the machine has these instructions (checked above).
             Level::Avx512 => return unsafe { avx512(kernel) },
+            // SAFETY: the machine has these instructions (checked above).
+            Level::Avx512Bf16 => return unsafe { avx512_bf16(kernel) },
         }
     }
     kernel.run(portable::Portable)
@@ -190,7 +198,7 @@ pub(crate) mod tests {
     ///
     /// [`Level::best`] returns it on the calling thread, which is where kernels ask.
     pub(crate) fn on_each_level(body: impl Fn(Level)) {
-        for level in [Level::Portable, Level::Avx2, Level::Avx512] {
+        for level in [Level::Portable, Level::Avx2, Level::Avx512, Level::Avx512Bf16] {
             if level.available() {
                 FORCED.set(Some(level));
                 body(level);

@@ -107,6 +107,20 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn dot_bf16(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+        unsafe {
+            let (a, b) = (_mm256_castps_si256(a), _mm256_castps_si256(b));
+            let upper = |x| {
+                let mask = _mm256_set1_epi32(0xffff_0000_u32 as i32);
+                _mm256_castsi256_ps(_mm256_and_si256(x, mask))
+            };
+            let lower = |x| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(x));
+            let c = _mm256_fmadd_ps(upper(a), upper(b), c);
+            _mm256_fmadd_ps(lower(a), lower(b), c)
+        }
+    }
+
+    #[inline(always)]
     fn sum(self, v: __m256) -> f32 {
         unsafe {
             let four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps::<1>(v));

@@ -1,19 +1,19 @@
 //! AVX-512: sixteen lanes.
 //!
-//! `bf16` is widened to `f32` here too: for a few rows the memory is slower than the widening, and the
-//! `bf16` dot product (AVX512-BF16) would round `f32` activations.
+//! `bf16` is widened to `f32` here too where there are few rows: the memory is slower than the widening, and the `bf16`
+//! dot product (AVX512-BF16) would round `f32` activations.
 
 use std::arch::x86_64::*;
 
 use super::{Bf16, F16, Simd};
 
-/// A machine with AVX-512 F, VL, BW and DQ.
+/// A machine with AVX-512 F, VL, BW and DQ, and with its `BF16`.
 #[derive(Clone, Copy)]
-pub(super) struct Avx512(());
+pub(super) struct Avx512<const BF16: bool>(());
 
-impl Avx512 {
+impl<const BF16: bool> Avx512<BF16> {
     /// # Safety
-    /// The machine has AVX-512 F, VL, BW and DQ.
+    /// The machine has AVX-512 F, VL, BW and DQ, and BF16 if so called.
     pub(super) unsafe fn new() -> Self {
         Self(())
     }
@@ -22,7 +22,7 @@ impl Avx512 {
 // SAFETY (of every block below): an `Avx512` exists only on a machine with these instructions (`new`), and
 // pointers are valid for sixteen values (the contract of `Simd`).
 #[allow(clippy::undocumented_unsafe_blocks)]
-impl Simd for Avx512 {
+impl<const BF16: bool> Simd for Avx512<BF16> {
     type V = __m512;
     const LANES: usize = 16;
 
@@ -106,6 +106,23 @@ impl Simd for Avx512 {
                 _mm512_permutex2var_ps(a, first, b),
                 _mm512_permutex2var_ps(a, second, b),
             )
+        }
+    }
+
+    #[inline(always)]
+    fn dot_bf16(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+        unsafe {
+            let (a, b) = (_mm512_castps_si512(a), _mm512_castps_si512(b));
+            if BF16 {
+                return _mm512_dpbf16_ps(c, std::mem::transmute(a), std::mem::transmute(b));
+            }
+            let upper = |x| {
+                let mask = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+                _mm512_castsi512_ps(_mm512_and_si512(x, mask))
+            };
+            let lower = |x| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(x));
+            let c = _mm512_fmadd_ps(upper(a), upper(b), c);
+            _mm512_fmadd_ps(lower(a), lower(b), c)
         }
     }
 

@@ -9,6 +9,14 @@ use super::Simd;
 #[repr(transparent)]
 pub(crate) struct Bf16(u16);
 
+impl Bf16 {
+    /// The bits of two, as the lanes of [`Simd::dot_bf16`] have them.
+    #[inline(always)]
+    pub(crate) fn pair([first, second]: [Self; 2]) -> f32 {
+        f32::from_bits(u32::from(first.0) | u32::from(second.0) << 16)
+    }
+}
+
 /// The 16-bit float of IEEE 754.
 #[derive(Clone, Copy)]
 #[repr(transparent)]

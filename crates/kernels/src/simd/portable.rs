@@ -115,6 +115,14 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn dot_bf16(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        let upper = |x: f32| f32::from_bits(x.to_bits() & 0xffff_0000);
+        let lower = |x: f32| f32::from_bits(x.to_bits() << 16);
+        let c = self.mul_add(a.map(upper), b.map(upper), c);
+        self.mul_add(a.map(lower), b.map(lower), c)
+    }
+
+    #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {
         let four: [f32; 4] = std::array::from_fn(|i| v[i] + v[i + 4]);
         (four[0] + four[2]) + (four[1] + four[3])
