@@ -27,7 +27,7 @@ pub struct Arguments {
     model: PathBuf,
     /// A JSON list of sentences
     sentences: PathBuf,
-    /// f32 or bf16
+    /// f32, or bf16 beside our own f32
     #[arg(long, default_value = "f32")]
     dtype: String,
     /// Only this many beams, as for a profile
@@ -38,7 +38,12 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, shared: &Shared) -> Result<()> {
     let mut values = Values::default();
     for _ in 0..shared.rounds {
-        ours(arguments, &mut values)?;
+        if arguments.dtype == "bf16" {
+            ours(arguments, OURS, Kind::BFloat16, &mut values)?;
+            ours(arguments, "Sensorium, f32", Kind::Float, &mut values)?;
+        } else {
+            ours(arguments, OURS, Kind::Float, &mut values)?;
+        }
         let Some(python) = &shared.python else { continue };
         for engine in ["transformers", "ctranslate2"] {
             let arguments = [
@@ -58,11 +63,7 @@ pub fn run(arguments: &Arguments, shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-fn ours(arguments: &Arguments, values: &mut Values) -> Result<()> {
-    let kind = match arguments.dtype.as_str() {
-        "bf16" => Kind::BFloat16,
-        _ => Kind::Float,
-    };
+fn ours(arguments: &Arguments, name: &str, kind: Kind, values: &mut Values) -> Result<()> {
     let file = std::fs::File::open(&arguments.sentences).context("the sentences")?;
     let sentences: Vec<String> = serde_json::from_reader(file).context("the sentences")?;
     let model = Model::in_folder("model", &arguments.model);
@@ -90,7 +91,7 @@ fn ours(arguments: &Arguments, values: &mut Values) -> Result<()> {
             }
             if round > 0 {
                 values.add(
-                    OURS,
+                    name,
                     metric,
                     sentences.len() as f64 / start.elapsed().as_secs_f64(),
                 );

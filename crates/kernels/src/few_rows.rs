@@ -1,7 +1,5 @@
 //! What the fully connected layers for few rows share: the checks and conversions of a call.
 
-use std::borrow::Cow;
-
 use tch::{Kind, Tensor};
 
 use crate::memory::Fresh;
@@ -9,8 +7,8 @@ use crate::simd::{Bf16, Element, F16, Floating};
 
 /// One call.
 pub(crate) struct Layer<'a> {
-    /// `[rows, inputs]`.
-    pub x: Cow<'a, [f32]>,
+    /// `[rows, inputs]`, of the type of the result.
+    pub x: Floating<'a>,
     pub weight: Floating<'a>,
     pub bias: Option<Floating<'a>>,
     pub rows: usize,
@@ -44,7 +42,7 @@ pub(crate) fn run<P: Product>(
     shape[width] = outputs;
     let x = x.contiguous();
     let layer = Layer {
-        x: Floating::of(&x, "x").widen(),
+        x: Floating::of(&x, "x"),
         weight: Floating::of(weight, "weight"),
         bias: bias.map(|bias| Floating::of(bias, "bias")),
         rows: shape[..width].iter().product::<i64>() as usize,

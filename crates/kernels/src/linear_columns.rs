@@ -42,18 +42,19 @@ impl Product for Columns {
             return;
         }
         let level = Level::best();
+        let x = layer.x.widen();
         let many = out.chunks_mut(ROWS * layer.outputs);
         for (first, out) in (0..layer.rows).step_by(ROWS).zip(many) {
-            layer.some_rows(level, first, out);
+            layer.some_rows(level, &x[first * layer.inputs..], out);
         }
     }
 }
 
 impl Layer<'_> {
-    /// As many rows as `out` `[rows, outputs]` has, from `first` on.
-    fn some_rows<O: Element>(&self, level: Level, first: usize, out: &mut [O]) {
+    /// As many rows of `x` `[rows, inputs]` as `out` `[rows, outputs]` has.
+    fn some_rows<O: Element>(&self, level: Level, x: &[f32], out: &mut [O]) {
         let rows = out.len() / self.outputs;
-        let x = &self.x[first * self.inputs..][..rows * self.inputs];
+        let x = &x[..rows * self.inputs];
         let size = self
             .inputs
             .div_ceil(PIECES)

@@ -52,10 +52,11 @@ impl Product for Rows {
         let out = Parts::new(out);
         let size = layer.piece();
         let level = Level::best();
+        let x = layer.x.widen();
         spread(layer.rows, layer.outputs.div_ceil(size), |piece| {
             let outputs = piece * size..layer.outputs.min((piece + 1) * size);
             let mut sums = [0.0; ROWS * PIECE];
-            layer.products(level, &layer.x, outputs.clone(), &mut sums);
+            layer.products(level, &x, outputs.clone(), &mut sums);
             for (row, sums) in sums.chunks(PIECE).enumerate().take(layer.rows) {
                 // SAFETY: one part per row and piece, and each piece goes to one thread.
                 let out = unsafe { out.part(row * layer.outputs + outputs.start, outputs.len()) };

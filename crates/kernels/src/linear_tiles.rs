@@ -7,8 +7,6 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use tch::Kind;
-
 use crate::few_rows::Layer;
 use crate::memory::{Fresh, Parts};
 use crate::simd::{self, Bf16, Element, Floating, Kernel, Level, Simd, transpose};
@@ -29,38 +27,38 @@ const GROUP_BYTES: usize = 256 << 10;
 pub(crate) fn compute<O: Element>(layer: &Layer<'_>, out: &mut [O]) {
     let level = Level::best();
     let part = |outputs: Range<usize>| outputs.start * layer.inputs..outputs.end * layer.inputs;
-    // `x` is of the type of `out`: nothing is rounded where it goes by pairs.
-    let pairs = level.has_dots() && O::KIND == Kind::BFloat16 && layer.inputs.is_multiple_of(2);
-    match layer.weight {
-        Floating::F32(weight) => products(level, layer, out, |outputs| Cow::Borrowed(&weight[part(outputs)])),
-        Floating::Bf16(weight) if pairs => products(level, layer, out, |outputs| {
+    if let (Floating::Bf16(x), Floating::Bf16(weight)) = (layer.x, layer.weight)
+        && level.has_dots()
+        && layer.inputs.is_multiple_of(2)
+    {
+        return products(level, layer, x.as_chunks::<2>().0, out, |outputs| {
             Cow::Borrowed(weight[part(outputs)].as_chunks::<2>().0)
-        }),
-        Floating::Bf16(weight) => products(level, layer, out, |outputs| widened(&weight[part(outputs)])),
-        Floating::F16(weight) => products(level, layer, out, |outputs| widened(&weight[part(outputs)])),
+        });
     }
+    let x = layer.x.widen();
+    products(level, layer, &x, out, |outputs| match layer.weight {
+        Floating::F32(weight) => Cow::Borrowed(&weight[part(outputs)]),
+        Floating::Bf16(weight) => widened(&weight[part(outputs)]),
+        Floating::F16(weight) => widened(&weight[part(outputs)]),
+    })
 }
 
 fn widened<'a>(weight: &[impl Element]) -> Cow<'a, [f32]> {
     weight.iter().map(|w| w.to_f32()).collect()
 }
 
-/// What a lane multiplies at once: one input or several.
-trait Weight: Copy + Send + Sync + 'static {
-    /// How many inputs it is for.
-    const INPUTS: usize;
-    /// So many values of a row of `x`, as a lane's bits.
-    fn pack(x: &[f32]) -> f32;
-    /// `sum` and the products with what [`pack`](Self::pack) made of the lanes' rows.
+/// What a lane multiplies at once, four bytes: one value, or two.
+trait Lane: Copy + Send + Sync + 'static {
+    /// Its bits.
+    fn bits(self) -> f32;
+    /// `sum` and the products of a weight with the lanes of `x`.
     fn multiply<S: Simd>(self, s: S, x: S::V, sum: S::V) -> S::V;
 }
 
-impl Weight for f32 {
-    const INPUTS: usize = 1;
-
+impl Lane for f32 {
     #[inline(always)]
-    fn pack(x: &[f32]) -> f32 {
-        x[0]
+    fn bits(self) -> f32 {
+        self
     }
 
     #[inline(always)]
@@ -69,33 +67,47 @@ impl Weight for f32 {
     }
 }
 
-impl Weight for [Bf16; 2] {
-    const INPUTS: usize = 2;
-
+impl Lane for [Bf16; 2] {
     #[inline(always)]
-    fn pack(x: &[f32]) -> f32 {
-        Bf16::pair([x[0], x[1]].map(Bf16::from_f32))
+    fn bits(self) -> f32 {
+        Bf16::pair(self)
     }
 
     #[inline(always)]
     fn multiply<S: Simd>(self, s: S, x: S::V, sum: S::V) -> S::V {
-        s.dot_bf16(x, s.splat(Bf16::pair(self)), sum)
+        s.dot_bf16(x, s.splat(self.bits()), sum)
     }
 }
 
-/// Computes `layer` with the rows of its weight as `weights` gives them, some outputs at a time.
-fn products<'a, W: Weight, O: Element>(
+/// Computes `layer` from `x` `[rows, lanes]` and the rows of its weight, some outputs at a time, as `weights` gives
+/// them.
+fn products<'a, L: Lane, O: Element>(
     level: Level,
     layer: &Layer<'_>,
+    x: &[L],
     out: &mut [O],
-    weights: impl Fn(Range<usize>) -> Cow<'a, [W]> + Sync,
+    weights: impl Fn(Range<usize>) -> Cow<'a, [L]> + Sync,
 ) {
     let rows_of_tile = simd::run(level, Width);
-    let packed = packed::<W>(rows_of_tile, layer);
-    let packed = packed.as_slice();
-    let inputs = layer.inputs / W::INPUTS;
+    let lanes = x.len() / layer.rows.max(1);
     let tiles = layer.rows.div_ceil(rows_of_tile);
-    let size = rows_of_tile * inputs;
+    let size = rows_of_tile * lanes;
+    let of_tile = |tile: usize| tile * rows_of_tile..layer.rows.min((tile + 1) * rows_of_tile);
+
+    let mut packed = Fresh::<f32>::unset(&[(tiles * size) as i64]);
+    let parts = Parts::new(packed.as_mut_slice());
+    spread(layer.rows, tiles, |tile| {
+        let rows = of_tile(tile);
+        let work = Packing {
+            x: &x[rows.start * lanes..rows.end * lanes],
+            lanes,
+            // SAFETY: each tile goes to one thread.
+            packed: unsafe { parts.part(tile * size, size) },
+        };
+        simd::run(level, work);
+    });
+
+    let packed = packed.as_slice();
     let bytes = (size * size_of::<f32>()).max(1);
     let group = (GROUP_BYTES / bytes).clamp(1, tiles.max(1));
     let pieces = layer.outputs.div_ceil(PIECE);
@@ -103,7 +115,6 @@ fn products<'a, W: Weight, O: Element>(
     spread(layer.rows, tiles.div_ceil(group) * pieces, |number| {
         let (first, piece) = (number / pieces * group, number % pieces);
         let outputs = piece * PIECE..layer.outputs.min((piece + 1) * PIECE);
-        let tiles = first..tiles.min(first + group);
         let weight = weights(outputs.clone());
         let mut bias = [0.0; PIECE];
         if let Some(values) = layer.bias {
@@ -112,51 +123,59 @@ fn products<'a, W: Weight, O: Element>(
             }
         }
         let (mut sums, mut turned) = ([0.0; PIECE * WIDEST], [0.0; PIECE * WIDEST]);
-        for tile in tiles {
+        for tile in first..tiles.min(first + group) {
+            let rows = of_tile(tile);
             let work = Tile {
                 x: &packed[tile * size..][..size],
                 weight: &weight,
-                inputs,
+                lanes,
                 sums: &mut sums,
                 turned: &mut turned,
+                bias: &bias,
+                out: rows.map(|row| {
+                    // SAFETY: one part per row and piece, and each piece of a row goes to one thread.
+                    unsafe { out.part(row * layer.outputs + outputs.start, outputs.len()) }
+                }),
             };
             simd::run(level, work);
-            let rows = tile * rows_of_tile..layer.rows.min((tile + 1) * rows_of_tile);
-            for (row, sums) in rows.zip(turned.chunks_exact(PIECE)) {
-                // SAFETY: one part per row and piece, and each piece of a row goes to one thread.
-                let out = unsafe { out.part(row * layer.outputs + outputs.start, outputs.len()) };
-                for ((out, sum), bias) in out.iter_mut().zip(sums).zip(bias) {
-                    *out = O::from_f32(sum + bias);
-                }
-            }
         }
     });
 }
 
-/// `x` in tiles, `[tiles, inputs, tile]`; what fills up the last one is never looked at.
-fn packed<W: Weight>(tile: usize, layer: &Layer<'_>) -> Fresh<f32> {
-    /// Values that are moved at once: a cache line or two of each row.
-    const STEP: usize = 16;
-    let tiles = layer.rows.div_ceil(tile);
-    let inputs = layer.inputs / W::INPUTS;
-    let size = tile * inputs;
-    let mut x = Fresh::<f32>::unset(&[(tiles * size) as i64]);
-    let parts = Parts::new(x.as_mut_slice());
-    spread(layer.rows, tiles, |number| {
-        // SAFETY: each tile goes to one thread.
-        let packed = unsafe { parts.part(number * size, size) };
-        let rows = number * tile..layer.rows.min((number + 1) * tile);
-        for begin in (0..inputs).step_by(STEP) {
-            let inputs = begin..inputs.min(begin + STEP);
-            for (lane, row) in rows.clone().enumerate() {
-                let x = &layer.x[row * layer.inputs..][inputs.start * W::INPUTS..inputs.end * W::INPUTS];
-                for (i, x) in inputs.clone().zip(x.chunks_exact(W::INPUTS)) {
-                    packed[i * tile + lane] = W::pack(x);
-                }
+/// Puts rows of `x` in the order of a tile.
+struct Packing<'a, L> {
+    /// `[rows, lanes]`, no more rows than the tile has.
+    x: &'a [L],
+    lanes: usize,
+    /// `[lanes, tile]`; what is not of these rows is never looked at.
+    packed: &'a mut [f32],
+}
+
+impl<L: Lane> Kernel for Packing<'_, L> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        const { assert!(size_of::<L>() == size_of::<f32>()) };
+        let (n, tile) = (self.lanes, VECTORS * S::LANES);
+        let rows = self.x.len() / n.max(1);
+        assert!(rows <= tile && self.packed.len() == n * tile);
+        let squares = |count: usize| count - count % S::LANES;
+        for row in (0..squares(rows)).step_by(S::LANES) {
+            for i in (0..squares(n)).step_by(S::LANES) {
+                let (from, to) = (&self.x[row * n + i..], &mut self.packed[i * tile + row..]);
+                // SAFETY: the squares lie within both, which have `rows` and `n` whole rows; a lane's bits may be
+                // read as those of an `f32`.
+                unsafe { transpose(s, from.as_ptr().cast(), n, to.as_mut_ptr(), tile) };
             }
         }
-    });
-    x
+        for (row, x) in self.x.chunks_exact(n.max(1)).enumerate() {
+            let done = if row < squares(rows) { squares(n) } else { 0 };
+            for (i, x) in x.iter().enumerate().skip(done) {
+                self.packed[i * tile + row] = x.bits();
+            }
+        }
+    }
 }
 
 /// Rows in a tile.
@@ -172,28 +191,27 @@ impl Kernel for Width {
 }
 
 /// The products of a tile of rows with some rows of the weight.
-struct Tile<'a, W> {
-    /// `[inputs, tile]`
+struct Tile<'a, L, R> {
+    /// `[lanes, tile]`
     x: &'a [f32],
-    /// `[outputs, inputs]`
-    weight: &'a [W],
-    /// As many as lanes take, one or several at once.
-    inputs: usize,
+    /// `[outputs, lanes]`
+    weight: &'a [L],
+    lanes: usize,
     /// `[outputs, tile]`
     sums: &'a mut [f32; PIECE * WIDEST],
-    /// The result, `[tile, PIECE]`.
+    /// `[tile, PIECE]`
     turned: &'a mut [f32; PIECE * WIDEST],
+    bias: &'a [f32; PIECE],
+    /// The place of each row's result, `[outputs]`.
+    out: R,
 }
 
-impl<W: Weight> Kernel for Tile<'_, W> {
+impl<'a, L: Lane, O: Element, R: Iterator<Item = &'a mut [O]>> Kernel for Tile<'a, L, R> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(mut self, s: S) {
-        if self.inputs == 0 {
-            return; // all sums are zero
-        }
-        let outputs = self.weight.len() / self.inputs;
+        let outputs = self.weight.len() / self.lanes.max(1);
         let mut output = 0;
         while output + OUTPUTS <= outputs {
             self.block::<S, OUTPUTS>(s, output);
@@ -204,10 +222,15 @@ impl<W: Weight> Kernel for Tile<'_, W> {
             output += 1;
         }
         self.turn(s, outputs);
+        for (out, sums) in self.out.zip(self.turned.chunks_exact(PIECE)) {
+            for ((out, sum), bias) in out.iter_mut().zip(sums).zip(self.bias) {
+                *out = O::from_f32(sum + bias);
+            }
+        }
     }
 }
 
-impl<W: Weight> Tile<'_, W> {
+impl<L: Lane, R> Tile<'_, L, R> {
     /// Puts the sums of the first `outputs` in the order of the rows.
     #[inline(always)]
     fn turn<S: Simd>(&mut self, s: S, outputs: usize) {
@@ -224,20 +247,22 @@ impl<W: Weight> Tile<'_, W> {
         }
     }
 
-    /// The outputs from `output` on, `R` of them.
+    /// The outputs from `output` on, `B` of them.
     #[inline(always)]
-    fn block<S: Simd, const R: usize>(&mut self, s: S, output: usize) {
-        let (n, tile) = (self.inputs, VECTORS * S::LANES);
-        assert!(self.x.len() == n * tile && (output + R) * n <= self.weight.len());
-        assert!((output + R) * tile <= self.sums.len());
+    fn block<S: Simd, const B: usize>(&mut self, s: S, output: usize) {
+        let (n, tile) = (self.lanes, VECTORS * S::LANES);
+        assert!(self.x.len() == n * tile && (output + B) * n <= self.weight.len());
+        assert!((output + B) * tile <= self.sums.len());
         let (x, weight) = (self.x.as_ptr(), self.weight[output * n..].as_ptr());
-        let mut sums = [[s.splat(0.0); VECTORS]; R];
+        let mut sums = [[s.splat(0.0); VECTORS]; B];
         for i in 0..n {
             // SAFETY: `i < n`, and `x` has `n` times `tile` values.
             let x: [S::V; VECTORS] =
                 std::array::from_fn(|v| unsafe { s.load(x.add(i * tile + v * S::LANES)) });
+            // The next outputs' weights: their rows are too short for the processor to see the pattern by itself.
+            s.prefetch(weight.wrapping_add(B * n + i * B));
             for (r, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: `i < n`, and `weight` has `R` rows of `n`.
+                // SAFETY: `i < n`, and `weight` has `B` rows of `n`.
                 let weight = unsafe { *weight.add(r * n + i) };
                 for (sum, x) in sums.iter_mut().zip(x) {
                     *sum = weight.multiply(s, x, *sum);

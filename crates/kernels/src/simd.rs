@@ -43,6 +43,8 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// # Safety
     /// `p` is valid for reading `LANES` values.
     unsafe fn load_f16(self, p: *const F16) -> Self::V;
+    /// Asks for what lies at `p`, which may be anywhere, to be brought near.
+    fn prefetch<T>(self, p: *const T);
     /// Writes the lanes to `p`, of any alignment.
     ///
     /// # Safety

@@ -50,6 +50,11 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     }
 
     #[inline(always)]
+    fn prefetch<T>(self, p: *const T) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(p.cast()) }
+    }
+
+    #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: __m512) {
         unsafe { _mm512_storeu_ps(p, v) }
     }
@@ -114,7 +119,8 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
         unsafe {
             let (a, b) = (_mm512_castps_si512(a), _mm512_castps_si512(b));
             if BF16 {
-                return _mm512_dpbf16_ps(c, std::mem::transmute(a), std::mem::transmute(b));
+                let pairs = |x| std::mem::transmute::<__m512i, __m512bh>(x);
+                return _mm512_dpbf16_ps(c, pairs(a), pairs(b));
             }
             let upper = |x| {
                 let mask = _mm512_set1_epi32(0xffff_0000_u32 as i32);

@@ -41,6 +41,9 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    fn prefetch<T>(self, _: *const T) {}
+
+    #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: Self::V) {
         // SAFETY: valid for `LANES` values (the contract), of any alignment.
         unsafe { p.cast::<Self::V>().write_unaligned(v) }
