@@ -232,7 +232,7 @@ fn the_shipped_voice_says_odd_texts_or_tells_why_not() {
         assert!(said.contains(expected), "{args:?}: {said}");
         assert!(!home.join("no.wav").exists(), "{args:?}");
     };
-    refuses(&[""], "nothing in the text");
+    refuses(&[" "], "nothing in the text");
     refuses(&["?!... —"], "nothing in the text");
     refuses(&["hello", "--lexicon", "bad.lexicon"], "bad.lexicon");
     refuses(&["hello", "--lexicon", "none.lexicon"], "none.lexicon");

@@ -158,8 +158,7 @@ impl Item {
     /// What an argument names.
     fn named(argument: &Path) -> Self {
         let text = argument.to_str().unwrap_or_default();
-        let word =
-            !text.trim().is_empty() && text != "-" && !text.contains(['/', '\\']) && !has_ending(argument);
+        let word = text != "-" && !text.contains(['/', '\\']) && !has_ending(argument);
         Self {
             path: argument.to_path_buf(),
             may_be_text: (word || is_wordy(argument)) && !argument.exists(),
@@ -316,7 +315,8 @@ mod tests {
             assert!(text(argument, false), "{argument}");
         }
         assert!(text("Hello", true) && !text("Hello", false));
-        for argument in ["photo.png", "my photo.png", "a/b", "-", "", " ", "Cargo.toml"] {
+        assert!(text(" ", true), "a blank says nothing, but names nothing either");
+        for argument in ["photo.png", "my photo.png", "a/b", "-", "Cargo.toml"] {
             assert!(!text(argument, true), "{argument}");
         }
     }
