@@ -1,5 +1,6 @@
 //! Networks of speech models, a file a family.
 
+pub mod aligner;
 pub mod ast;
 pub mod classifier;
 pub mod ctc;

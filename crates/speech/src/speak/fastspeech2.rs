@@ -1,53 +1,35 @@
 //! FastSpeech 2 as a voice.
 
-use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use sensorium_blocks::{ConfigProblem, Params};
-use sensorium_hub::{Model, shipped};
+use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind};
 
 use super::{
-    GriffinLim, HifiGanVocoder, Said as SaidPiece, SourceFilterVocoder, SpeakOptions, Speaker, Vocoder, Voice,
+    English, GriffinLim, HifiGanVocoder, Said as SaidPiece, SourceFilterVocoder, SpeakOptions, Speaker,
+    Vocoder, Voice,
 };
 use crate::error::Error;
 use crate::features::MelShape;
 use crate::front::english::lexicon::Lexicon;
-use crate::front::english::sounds::sounds;
 use crate::models::fastspeech2::{FastSpeech2, Manner, Said, WITH_VOCODER};
-use crate::models::speller::Speller;
 use crate::models::vocos;
 
 /// Says English text with a [`FastSpeech2Voice`].
 #[derive(Debug)]
 pub(super) struct Reader {
     voice: FastSpeech2Voice,
-    lexicon: Lexicon,
-    /// Opened for the first word that is in no dictionary; none if it cannot be.
-    speller: OnceCell<Option<Speller>>,
+    english: English,
 }
 
 impl Reader {
-    /// The shipped model that knows how letters sound.
-    const SPELLER: &'static str = "en-g2p";
-
     pub fn new(voice: FastSpeech2Voice, lexicon: Lexicon) -> Self {
         Self {
             voice,
-            lexicon,
-            speller: OnceCell::new(),
+            english: English::new(lexicon),
         }
-    }
-
-    fn guess(&self, word: &str) -> Option<Vec<String>> {
-        let open = || {
-            let model = Model::shipped(shipped::find(Self::SPELLER)?);
-            let params = Params::stored(model.weights().ok()?).of_kind(Kind::Float);
-            Speller::new(&model.config().ok()?, &params).ok()
-        };
-        let speller = self.speller.get_or_init(open).as_ref()?;
-        Some(speller.sounds(word))
     }
 }
 
@@ -69,26 +51,12 @@ impl Voice for Reader {
     }
 
     fn say(&self, text: &str, rate: f64, options: &SpeakOptions) -> Result<SaidPiece, Error> {
-        let mut found = sounds(text, &self.lexicon, &|word| self.guess(word))
-            .map_err(|problem| Error::Phonemes { problem })?;
-        if !found
-            .tokens
-            .iter()
-            .any(|token| token.starts_with(|letter: char| letter.is_alphabetic()))
-        {
+        let found = self.english.sounds(text)?;
+        if found.tokens.is_empty() {
             return Ok(SaidPiece {
                 unknown: found.unknown,
                 ..SaidPiece::default()
             });
-        }
-        // A voice falls silent at a mark.
-        if found
-            .tokens
-            .last()
-            .is_some_and(|last| last.starts_with(char::is_alphabetic))
-        {
-            found.tokens.push(".".to_string());
-            found.places.push(text.chars().count().saturating_sub(1));
         }
         let (ids, missing) = self.voice.ids(&found.tokens);
         if let Some(missing) = missing.first() {

@@ -1,5 +1,6 @@
 //! Text to speech: voices of all families, long texts piece by piece.
 
+mod english;
 mod fastspeech2;
 mod griffin_lim;
 mod loudness;
@@ -13,6 +14,7 @@ use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
+pub use english::English;
 pub use fastspeech2::FastSpeech2Voice;
 pub use griffin_lim::GriffinLim;
 pub use speaker::Speaker;
