@@ -40,7 +40,8 @@ pub struct Pairs {
 impl Aligner {
     /// Squared distances are this much of a score, so that where phonemes stand is worth more at first.
     const NEARNESS: f64 = 0.005;
-    /// The score of frames that are no phoneme's.
+    /// The score of frames that are no phoneme's: of them there are none in the end, but they keep what is learned first
+    /// from being forced.
     const NONE: f64 = -1.0;
 
     /// Builds the network that `config` describes.
@@ -138,6 +139,9 @@ impl Aligner {
     }
 }
 
+/// What is so much quieter than the loudest, in powers of ten of the amplitude, is as quiet as that.
+const QUIETEST: f64 = 3.0;
+
 /// `x` with each row's bands at mean 0 and variance 1 over its own frames.
 fn level(x: &Tensor, lengths: &[(i64, i64)]) -> Tensor {
     let rows: Vec<Tensor> = (0i64..)
@@ -145,6 +149,8 @@ fn level(x: &Tensor, lengths: &[(i64, i64)]) -> Tensor {
         .map(|(row, &(_, frames))| {
             let row = x.get(row);
             let own = row.narrow(0, 0, frames);
+            // Silence that is all zeros would be all that counts.
+            let own = own.maximum(&(own.max() - QUIETEST));
             let mean = own.mean_dim([0i64].as_slice(), true, None::<Kind>);
             let spread = (&own - &mean)
                 .square()

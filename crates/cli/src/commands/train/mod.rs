@@ -1,5 +1,6 @@
 //! `sensorium train`: from data to a model folder.
 
+mod aligner;
 mod asr;
 mod display;
 mod g2p;
@@ -35,6 +36,8 @@ pub enum Command {
     Translation(Box<translation::Args>),
     /// A speller: from letters to phonemes
     G2p(Box<g2p::Args>),
+    /// When each phoneme of a voice's recordings is said: alignments for `train tts`
+    Aligner(Box<aligner::Args>),
     /// A voice: from phonemes to spectrograms
     Tts(Box<tts::VoiceArgs>),
     /// A vocoder: from spectrograms to sound
@@ -51,6 +54,7 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         Command::Sounds(args) => sounds::run(args, context),
         Command::Translation(args) => translation::run(args, context),
         Command::G2p(args) => g2p::run(args, context),
+        Command::Aligner(args) => aligner::run(args, context),
         Command::Tts(args) => tts::voice(args, context),
         Command::Vocoder(args) => tts::vocoder(args, context),
     }

@@ -18,9 +18,8 @@ use crate::print;
 
 /// The recordings of one speaker.
 #[derive(Debug, clap::Args)]
-struct SpeakerArgs {
-    /// Recordings in LJ Speech's layout: metadata.csv (`name|text`), wavs/NAME.wav, and for voices alignments/NAME.ctm
-    /// or .TextGrid
+pub(super) struct SpeakerArgs {
+    /// Recordings in LJ Speech's layout: metadata.csv (`name|text`) and wavs/NAME.wav
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// One in so many recordings is validated on
@@ -29,9 +28,17 @@ struct SpeakerArgs {
 }
 
 impl SpeakerArgs {
-    fn corpus(&self, context: &Context) -> Result<Corpus> {
+    pub fn corpus(&self, alignments: Option<&Path>, context: &Context) -> Result<Corpus> {
+        let beside = self.data.join("alignments");
+        let alignments = alignments.unwrap_or(&beside);
         let seed = context.global.seed.unwrap_or(0);
-        let corpus = Corpus::read(&self.data, MelShape::SPEECHT5, self.held_out as usize, seed)?;
+        let corpus = Corpus::read(
+            &self.data,
+            alignments,
+            MelShape::SPEECHT5,
+            self.held_out as usize,
+            seed,
+        )?;
         context.detail(&format!(
             "{} recordings to learn, {} to validate on",
             corpus.train.len(),
@@ -40,7 +47,7 @@ impl SpeakerArgs {
         Ok(corpus)
     }
 
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         self.data
             .file_name()
             .unwrap_or_default()
@@ -56,6 +63,10 @@ pub struct VoiceArgs {
     run: RunArgs,
     #[command(flatten)]
     speaker: SpeakerArgs,
+    /// When each phoneme is said, NAME.ctm or NAME.TextGrid, as `train aligner` or a forced aligner writes them
+    /// [default: alignments in the data's folder]
+    #[arg(long, value_name = "DIR")]
+    alignments: Option<PathBuf>,
     /// Passes over the recordings
     #[arg(long, value_name = "N", default_value_t = 40)]
     epochs: usize,
@@ -106,7 +117,7 @@ pub struct VocoderArgs {
     layers: u32,
 }
 
-fn trainer(run: &RunArgs, epochs: usize, rate: f64, context: &Context) -> TrainerConfig {
+pub(super) fn trainer(run: &RunArgs, epochs: usize, rate: f64, context: &Context) -> TrainerConfig {
     let mut trainer = TrainerConfig {
         epochs,
         optimizer: Optimizer::MUON,
@@ -128,7 +139,7 @@ pub fn voice(args: &VoiceArgs, context: &Context) -> Result<ExitCode> {
     context.only_f32("training of voices")?;
     let device = context.device()?;
     let folder = args.run.folder()?;
-    let corpus = args.speaker.corpus(context)?;
+    let corpus = args.speaker.corpus(args.alignments.as_deref(), context)?;
     let settings = tts::Settings {
         model: voice_config(args, tts::vocabulary(&corpus).len()),
         data: args.speaker.name(),
@@ -148,7 +159,7 @@ pub fn vocoder(args: &VocoderArgs, context: &Context) -> Result<ExitCode> {
     context.only_f32("training of vocoders")?;
     let device = context.device()?;
     let folder = args.run.folder()?;
-    let corpus = args.speaker.corpus(context)?;
+    let corpus = args.speaker.corpus(None, context)?;
     let settings = tts::vocoder::Settings {
         model: vocoder_config(args),
         data: args.speaker.name(),
@@ -164,7 +175,7 @@ pub fn vocoder(args: &VocoderArgs, context: &Context) -> Result<ExitCode> {
     finish(&report, args.run.out(), context)
 }
 
-fn fresh(context: &Context) -> Params {
+pub(super) fn fresh(context: &Context) -> Params {
     Params::fresh(context.global.seed.unwrap_or(0) as i64)
 }
 

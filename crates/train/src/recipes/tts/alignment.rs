@@ -37,6 +37,24 @@ pub fn read(folder: &Path, name: &str) -> Result<Option<Vec<Segment>>> {
     Ok(None)
 }
 
+/// Writes `name.ctm` in `folder`, which is made.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write(folder: &Path, name: &str, segments: &[Segment]) -> Result<()> {
+    let mut begin = 0.0;
+    let mut text = String::new();
+    for Segment { phoneme, end } in segments {
+        text += &format!("{name} 1 {begin:.4} {:.4} {phoneme}\n", end - begin);
+        begin = *end;
+    }
+    fs::create_dir_all(folder).map_err(|error| problem(folder, &format!("cannot be made: {error}")))?;
+    Ok(sensorium_hub::atomic::write_bytes(
+        &folder.join(format!("{name}.ctm")),
+        text.as_bytes(),
+    )?)
+}
+
 /// `recording channel begin length phoneme` a line.
 fn ctm(text: &str) -> Option<Vec<Segment>> {
     text.lines()
@@ -88,6 +106,19 @@ fn text_grid(text: &str) -> Option<Vec<Segment>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let segments = [("HH", 0.1), ("AY1", 0.35)].map(|(phoneme, end)| Segment {
+            phoneme: phoneme.to_string(),
+            end,
+        });
+        let place = folder.path().join("alignments");
+        write(&place, "a", &segments).unwrap();
+        assert_eq!(read(&place, "a").unwrap(), Some(segments.to_vec()));
+        assert_eq!(read(&place, "b").unwrap(), None);
+    }
 
     #[test]
     fn both_kinds_are_read() {

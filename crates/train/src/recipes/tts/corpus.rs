@@ -93,16 +93,22 @@ struct Row {
 }
 
 impl Corpus {
-    /// Reads `metadata.csv` (`name|text|text in words`), `wavs/NAME.wav` (or `.flac`) and `alignments/NAME.ctm` (or
-    /// `.TextGrid`) in `folder`; one in `held_out` is validated on, drawn by `seed`.
+    /// Reads `metadata.csv` (`name|text|text in words`) and `wavs/NAME.wav` (or `.flac`) in `folder`, and `NAME.ctm` (or
+    /// `.TextGrid`) in `alignments`; one in `held_out` is validated on, drawn by `seed`.
     ///
     /// # Errors
     /// If a file is missing or damaged, or there are fewer than two recordings.
-    pub fn read(folder: &Path, shape: MelShape, held_out: usize, seed: u64) -> Result<Self> {
+    pub fn read(
+        folder: &Path,
+        alignments: &Path,
+        shape: MelShape,
+        held_out: usize,
+        seed: u64,
+    ) -> Result<Self> {
         let rows = table(&folder.join("metadata.csv"))?;
         let mut all = rows
             .iter()
-            .map(|row| utterance(folder, row, shape))
+            .map(|row| utterance(folder, alignments, row, shape))
             .collect::<Result<Vec<_>>>()?;
         let aside = (all.len() / held_out.max(2)).max(1);
         if all.len() < 2 {
@@ -124,23 +130,29 @@ impl Corpus {
         })
     }
 
+    /// Those to learn, then those to validate on.
+    pub fn utterances(&self) -> impl Iterator<Item = &Utterance> {
+        self.train.iter().chain(&self.validation)
+    }
+
     /// All phonemes and marks that occur, in order.
     pub fn phonemes(&self) -> Vec<String> {
-        let all = self.train.iter().chain(&self.validation);
-        let all: BTreeSet<&String> = all.flat_map(|utterance| &utterance.phonemes).collect();
+        let all: BTreeSet<&String> = self
+            .utterances()
+            .flat_map(|utterance| &utterance.phonemes)
+            .collect();
         all.into_iter().cloned().collect()
     }
 
     /// What tells one corpus from another.
     pub(super) fn digest(&self) -> Vec<Vec<u8>> {
-        let all = self.train.iter().chain(&self.validation);
-        all.map(|utterance| {
+        let digest = |utterance: &Utterance| {
             let sound = utterance.samples.iter().flat_map(|x| x.to_le_bytes());
             let frames = utterance.frames.iter().flat_map(|x| x.to_le_bytes());
             let names = utterance.phonemes.join(" ").into_bytes();
             sound.chain(frames).chain(names).collect()
-        })
-        .collect()
+        };
+        self.utterances().map(digest).collect()
     }
 }
 
@@ -161,7 +173,7 @@ fn table(path: &Path) -> Result<Vec<Row>> {
     .collect()
 }
 
-fn utterance(folder: &Path, row: &Row, shape: MelShape) -> Result<Utterance> {
+fn utterance(folder: &Path, alignments: &Path, row: &Row, shape: MelShape) -> Result<Utterance> {
     let name = &row.name;
     let path = ["wav", "flac"]
         .map(|ending| folder.join("wavs").join(format!("{name}.{ending}")))
@@ -178,7 +190,7 @@ fn utterance(folder: &Path, row: &Row, shape: MelShape) -> Result<Utterance> {
     let mut pitch = PitchTracker::new(shape.rate, shape.hop).pitches(&samples);
     let count = spectrogram.frames();
     pitch.resize(count, 0.0);
-    let segments = alignment::read(&folder.join("alignments"), name)?.unwrap_or_default();
+    let segments = alignment::read(alignments, name)?.unwrap_or_default();
     let frames = frames(&segments, &shape, count as i64);
     Ok(Utterance {
         name: name.clone(),

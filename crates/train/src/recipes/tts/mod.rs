@@ -1,5 +1,6 @@
 //! Training voices: the network that makes spectrograms of phonemes, and the vocoder that makes sound of them.
 
+pub mod aligner;
 pub mod alignment;
 mod corpus;
 mod samples;

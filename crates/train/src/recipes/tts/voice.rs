@@ -186,7 +186,7 @@ impl Line {
     fn new(utterance: &Utterance, ids: &HashMap<&str, i64>, level: &Level) -> Result<Self> {
         if utterance.phonemes.is_empty() {
             return Err(TrainError::Settings(format!(
-                "`{}` has no alignment: a voice learns from alignments/NAME.ctm or .TextGrid beside the recordings",
+                "`{}` has no alignment: a voice learns from alignments/NAME.ctm or .TextGrid beside the recordings; `sensorium train aligner` makes them",
                 utterance.name
             )));
         }
