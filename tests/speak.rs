@@ -97,6 +97,23 @@ fn every_word_of_a_long_text_is_said() {
 }
 
 #[test]
+fn subtitles_are_what_was_said() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let text = "It is 5 pm, my friend. Good night!";
+    for format in ["srt", "lrc"] {
+        let said = run(home, &[text, "-o", "told.wav", "--timings", format]);
+        assert!(said.status.success(), "{}", stderr(&said));
+        let told = fs::read_to_string(home.join("told").with_extension(format)).expect("timings");
+        assert!(
+            told.contains("It is five p m, my friend.") && told.contains("Good night!"),
+            "{told}"
+        );
+        fs::remove_file(home.join("told.wav")).expect("a sound");
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_sound_and_flags_do_what_they_say() {
     let home = tempfile::tempdir().expect("a home");
     let home = home.path();

@@ -151,7 +151,12 @@ impl<'a> VoiceTools<'a> {
             least: number("minlenratio")?,
             most: number("maxlenratio")?,
         };
-        let spectrogram = voice.spectrogram(&found, &self.tensor(check, "speaker_embeddings")?, ending)?;
+        let spoken = voice.speak(&found, &self.tensor(check, "speaker_embeddings")?, ending)?;
+        let lengths = spoken.frames_of_tokens();
+        let spectrogram = spoken.spectrogram;
+        if lengths.len() != found.len() || lengths.iter().sum::<i64>() != spectrogram.size()[0] {
+            bail!("the tokens last {lengths:?} frames of {:?}", spectrogram.size());
+        }
         let samples = self.open_vocoder()?.samples(&spectrogram);
         Ok(Map::from_iter([
             ("spectrogram".to_string(), of_tensor(&spectrogram)),

@@ -15,6 +15,7 @@ pub mod speak;
 pub mod subtitles;
 pub mod vocabulary;
 pub mod voice;
+mod warp;
 pub mod whisper;
 
 pub use audio::{Audio, AudioError};

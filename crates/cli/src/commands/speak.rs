@@ -168,9 +168,6 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         language: args.language.clone(),
     };
     let voice = TextToSpeech::open(&hub.resolve(&args.model)?, device, kind, options)?;
-    if args.timings.is_some() && !voice.tells_times() {
-        bail!("this voice does not tell when words are said: leave out --timings");
-    }
     let mut failed = false;
     for item in &items {
         let name = item.name();
@@ -295,8 +292,8 @@ fn save(args: &Args, voice: &TextToSpeech, text: &str, target: &Path, context: &
     if let Some(timings) = args.timings {
         let text = match timings {
             TimingsName::Json => timings_json(&captions, &phonemes)?,
-            TimingsName::Srt => subtitles::write(Format::Srt, &captions, Shape::default()),
-            TimingsName::Lrc => subtitles::write(Format::Lrc, &captions, Shape::default()),
+            TimingsName::Srt => sentences(&captions, Format::Srt),
+            TimingsName::Lrc => sentences(&captions, Format::Lrc),
         };
         atomic::write_bytes(&target.with_extension(timings.ending()), text.as_bytes())?;
     }
@@ -323,6 +320,16 @@ fn caption(piece: Uttered) -> Option<Caption> {
         text: piece.text,
         words: piece.words,
     })
+}
+
+/// What was said, sentence by sentence.
+fn sentences(captions: &[Caption], format: Format) -> String {
+    let whole = |caption: &Caption| Caption {
+        words: Vec::new(),
+        ..caption.clone()
+    };
+    let captions: Vec<Caption> = captions.iter().map(whole).collect();
+    subtitles::write(format, &captions, Shape::default())
 }
 
 /// Words with their times and, where the voice tells, those of their phonemes.

@@ -118,7 +118,6 @@ impl LineConv {
             out: Parts::new(out.as_mut_slice()),
         };
         job.work(batch);
-        drop(job);
         Some(out.into_tensor())
     }
 }

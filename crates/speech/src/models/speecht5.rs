@@ -281,10 +281,48 @@ impl SpeechT5 {
         past: i64,
         mut caches: Option<&mut [KvCache]>,
     ) -> Tensor {
+        let mut x = self.enter(frames, speaker, past, true);
+        let steps = x.size()[1];
+        let mask = Mask::causal(steps, past + steps, 0);
+        let pass = Pass {
+            mask: Some(&mask),
+            ..Pass::default()
+        };
+        for (i, layer) in self.decoder.iter().enumerate() {
+            let cache = caches.as_mut().map(|caches| &mut caches[i]);
+            x = layer.forward(&x, pass, cache, &memory[i], None);
+        }
+        x
+    }
+
+    /// How much each head of each layer attends to each token while it makes each step, for the last frames of all steps
+    /// before, `[1, steps, mels]`: `[layers · heads, steps, tokens]`, in `f32`.
+    ///
+    /// Nothing is thinned out by chance here: what the prenet gives is what it gives in the mean.
+    pub fn attention(&self, frames: &Tensor, speaker: &Tensor, memory: &[[Tensor; 2]]) -> Tensor {
+        let mut x = self.enter(frames, speaker, 0, false);
+        let steps = x.size()[1];
+        let mask = Mask::causal(steps, steps, 0);
+        let pass = Pass {
+            mask: Some(&mask),
+            ..Pass::default()
+        };
+        let mut weights = Vec::with_capacity(self.decoder.len());
+        for (layer, memory) in self.decoder.iter().zip(memory) {
+            weights.push(layer.cross_weights(&x, pass, memory).squeeze_dim(0));
+            x = layer.forward(&x, pass, None, memory, None);
+        }
+        Tensor::cat(&weights, 0).to_kind(Kind::Float)
+    }
+
+    /// What the first layer sees, `[1, steps, hidden]`.
+    fn enter(&self, frames: &Tensor, speaker: &Tensor, past: i64, thin: bool) -> Tensor {
         let mut x = frames.to_kind(self.embedding.kind());
         for layer in &self.prenet {
             x = layer.forward(&x).relu();
-            x = self.thinned(&x);
+            if thin {
+                x = self.thinned(&x);
+            }
         }
         let x = self.speech_places.add(&self.prenet_last.forward(&x), past);
         let steps = x.size()[1];
@@ -297,17 +335,7 @@ impl SpeechT5 {
             .to_kind(x.kind())
             .unsqueeze(1)
             .expand([1, steps, self.speaker_size], false);
-        let mut x = self.speaker.forward(&Tensor::cat(&[x, speaker], -1)).relu();
-        let mask = Mask::causal(steps, past + steps, 0);
-        let pass = Pass {
-            mask: Some(&mask),
-            ..Pass::default()
-        };
-        for (i, layer) in self.decoder.iter().enumerate() {
-            let cache = caches.as_mut().map(|caches| &mut caches[i]);
-            x = layer.forward(&x, pass, cache, &memory[i], None);
-        }
-        x
+        self.speaker.forward(&Tensor::cat(&[x, speaker], -1)).relu()
     }
 
     /// As the reference does, which keeps the share that it says it drops: at the published 0.5 that is the same.

@@ -38,10 +38,6 @@ impl Voice for Reader {
         self.voice.vocoder.rate()
     }
 
-    fn tells_times(&self) -> bool {
-        true
-    }
-
     fn takes_phonemes(&self) -> bool {
         true
     }

@@ -45,9 +45,6 @@ trait Voice: std::fmt::Debug + Send {
     /// Samples per second, in Hz.
     fn rate(&self) -> u32;
 
-    /// Whether it tells when each word is said.
-    fn tells_times(&self) -> bool;
-
     /// Whether phonemes may stand in the text, as `[[HH AH0 L OW1]]`.
     fn takes_phonemes(&self) -> bool {
         false
@@ -114,7 +111,7 @@ pub struct Uttered {
     pub samples: Vec<f32>,
     /// What was said.
     pub text: String,
-    /// When each word is said, in seconds from the text's beginning; empty if the voice does not tell.
+    /// When each word is said, in seconds from the text's beginning.
     pub words: Vec<Timed>,
     /// When each phoneme or mark is said, likewise.
     pub phonemes: Vec<Timed>,
@@ -235,11 +232,6 @@ impl TextToSpeech {
 
     fn voice_rate(&self) -> u32 {
         self.voice.rate()
-    }
-
-    /// Whether the voice tells when each word is said.
-    pub fn tells_times(&self) -> bool {
-        self.voice.tells_times()
     }
 
     /// Says `text`, plain or SSML, of any length; each piece is handed to `sink` as soon as it is made, until that says

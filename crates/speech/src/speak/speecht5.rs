@@ -3,13 +3,15 @@
 use sensorium_blocks::{KvCache, Params};
 use sensorium_generation::{GenerationConfig, Options, Prompt, Session, generate};
 use sensorium_hub::Model;
-use sensorium_tokenizer::Tokenizer;
+use sensorium_tokenizer::{EncodeOptions, Tokenizer};
 use tch::{Device, Kind, Tensor};
 
+use super::times::times;
 use super::{GriffinLim, Said, SpeakOptions, Vocoder, Voice, samples_of};
 use crate::error::Error;
 use crate::features::MelShape;
 use crate::models::speecht5::SpeechT5;
+use crate::warp::warp;
 
 /// What its voices cannot do.
 pub(super) const FASTER: &str = "speak faster or slower";
@@ -54,10 +56,6 @@ impl Voice for Reader {
         self.vocoder.rate()
     }
 
-    fn tells_times(&self) -> bool {
-        false
-    }
-
     fn most_characters(&self) -> usize {
         // Longer texts are beyond what it learned.
         usize::try_from(self.voice.network().max_tokens() - 2)
@@ -75,17 +73,35 @@ impl Voice for Reader {
                 unknown.push(letter);
             }
         }
-        let text: String = text.chars().filter(|letter| !unknown.contains(letter)).collect();
-        let samples = match text.chars().any(char::is_alphanumeric) {
-            true => {
-                let ids = self.voice.tokenizer().ids(&text, true)?;
-                let spectrogram = self.voice.spectrogram(&ids, &self.speaker, Ending::default())?;
-                samples_of(&self.vocoder.samples(&spectrogram))?
-            }
-            false => Vec::new(),
-        };
+        let kept = |letter: &char| !unknown.contains(letter);
+        let known: String = text.chars().filter(kept).collect();
+        if !known.chars().any(char::is_alphanumeric) {
+            return Ok(Said {
+                unknown,
+                ..Said::default()
+            });
+        }
+        let spelled = self.voice.tokenizer().encode(&known, &EncodeOptions::plain())?;
+        let spoken = self.voice.speak(&spelled.ids, &self.speaker, Ending::default())?;
+        let samples = samples_of(&self.vocoder.samples(&spoken.spectrogram))?;
+        let count = text.chars().count();
+        // Where each known letter is in the text.
+        let letters: Vec<usize> = std::iter::zip(0.., text.chars())
+            .filter_map(|(place, letter)| kept(&letter).then_some(place))
+            .collect();
+        let places: Vec<Option<usize>> = std::iter::zip(&spelled.offsets, &spelled.special_tokens_mask)
+            .map(|(&(start, _), &special)| match special {
+                // The end of the text has its own time, which is no letter's.
+                1 => Some(count),
+                _ => letters.get(start).copied(),
+            })
+            .collect();
+        let second =
+            samples.len() as f64 / f64::from(self.rate()) / spoken.spectrogram.size()[0].max(1) as f64;
+        let frames = spoken.frames_of_tokens();
         Ok(Said {
             samples,
+            times: Some(times(&places, &frames, second, count)),
             unknown,
             ..Said::default()
         })
@@ -160,11 +176,11 @@ impl SpeechT5Voice {
         Ok(!ids.iter().any(|&id| Some(id) == unknown))
     }
 
-    /// The spectrogram `[frames, bands]` of the tokens `ids`, said by `speaker` `[1, features]`.
+    /// Says the tokens `ids` as `speaker` `[1, features]` does.
     ///
     /// # Errors
     /// If there are more tokens than the model takes, or the speaker has another number of features than its speakers.
-    pub fn spectrogram(&self, ids: &[i64], speaker: &Tensor, ending: Ending) -> Result<Tensor, Error> {
+    pub fn speak(&self, ids: &[i64], speaker: &Tensor, ending: Ending) -> Result<Spoken, Error> {
         let network = &self.network;
         let most = network.max_tokens();
         if ids.len() as i64 > most || ids.is_empty() {
@@ -197,9 +213,63 @@ impl SpeechT5Voice {
             &config,
             Options::default(),
         )?;
-        let frames = Tensor::cat(&speech.frames, 1);
-        Ok(tch::no_grad(|| network.refine(&frames)).squeeze_dim(0))
+        Ok(tch::no_grad(|| Spoken {
+            spectrogram: network.refine(&Tensor::cat(&speech.frames, 1)).squeeze_dim(0),
+            attention: speech.attention(),
+            reduction: network.reduction(),
+        }))
     }
+}
+
+/// What came of a text.
+#[derive(Debug)]
+pub struct Spoken {
+    /// `[frames, bands]`
+    pub spectrogram: Tensor,
+    /// How much each head attends to each token in each step, `[heads, steps, tokens]`.
+    attention: Tensor,
+    /// Frames of a step.
+    reduction: i64,
+}
+
+impl Spoken {
+    /// How many frames each token lasts, by dynamic time warping over the attention.
+    pub fn frames_of_tokens(&self) -> Vec<i64> {
+        steps_of_tokens(&self.attention)
+            .into_iter()
+            .map(|steps| steps * self.reduction)
+            .collect()
+    }
+}
+
+/// How many steps each token lasts, from attention `[heads, steps, tokens]`: along the path through tokens and steps that
+/// the head follows best which follows any such path best. What a head attends to all the time, as to the text's end,
+/// does not count.
+fn steps_of_tokens(attention: &Tensor) -> Vec<i64> {
+    let (steps, tokens) = (attention.size()[1] as usize, attention.size()[2] as usize);
+    let news = attention - attention.mean_dim(1i64, true, Kind::Float);
+    let costs = (-news).transpose(1, 2).contiguous().to_device(Device::Cpu);
+    let best = (0..costs.size()[0])
+        .filter_map(|head| {
+            let costs: Vec<f32> = Vec::try_from(costs.get(head).contiguous().view([-1])).ok()?;
+            let path = warp(&costs, tokens, steps);
+            let cost: f64 = path
+                .iter()
+                .map(|&(token, step)| f64::from(costs[token * steps + step]))
+                .sum();
+            Some((cost / path.len().max(1) as f64, path))
+        })
+        .min_by(|(a, _), (b, _)| a.total_cmp(b));
+    let mut lengths = vec![0; tokens];
+    let mut next = 0;
+    for (token, step) in best.map(|(_, path)| path).unwrap_or_default() {
+        // A step in which the path passes several tokens is the first one's.
+        if step == next {
+            lengths[token] += 1;
+            next += 1;
+        }
+    }
+    lengths
 }
 
 /// The two tokens of the generation: another step, or none.
@@ -252,6 +322,18 @@ impl<'a> Speech<'a> {
         let logits = if ends { [0f32, 1.0] } else { [1.0, 0.0] };
         Tensor::from_slice(&logits).view([1, 1, 2])
     }
+
+    /// What the steps attended to, `[heads, steps, tokens]`.
+    fn attention(&self) -> Tensor {
+        let start = Tensor::zeros([1, 1, self.network.mels()], (Kind::Float, self.network.device()));
+        let last = self.network.reduction() - 1;
+        let before = self.frames.iter().rev().skip(1).rev();
+        let seen: Vec<Tensor> = std::iter::once(start)
+            .chain(before.map(|frames| frames.narrow(1, last, 1)))
+            .collect();
+        self.network
+            .attention(&Tensor::cat(&seen, 1), &self.speaker, &self.memory)
+    }
 }
 
 impl Session for Speech<'_> {
@@ -280,5 +362,36 @@ impl Session for Speech<'_> {
         for cache in &mut self.caches {
             cache.truncate(len);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_last_as_long_as_the_head_that_follows_the_text_is_at_them() {
+        // Four tokens, of which the last is the end; two, three, one and two steps.
+        let lengths = [2, 3, 1, 2];
+        let path: Vec<i64> = (0..4)
+            .flat_map(|token| vec![token; lengths[token as usize]])
+            .collect();
+        let attention = Tensor::full([3, 8, 4], 0.1, (Kind::Float, Device::Cpu));
+        for (step, &token) in path.iter().enumerate() {
+            let at = |head: i64, token: i64, value: f64| {
+                let _ = attention.get(head).get(step as i64).get(token).fill_(value);
+            };
+            at(0, 3, 0.99); // always at the end
+            at(1, token, 0.7); // with the text
+            at(2, 3 - token, 0.8); // against it
+        }
+        assert_eq!(steps_of_tokens(&attention), [2, 3, 1, 2]);
+    }
+
+    #[test]
+    fn more_tokens_than_steps_have_no_time() {
+        let attention = Tensor::ones([1, 2, 5], (Kind::Float, Device::Cpu));
+        let lengths = steps_of_tokens(&attention);
+        assert_eq!((lengths.len(), lengths.iter().sum::<i64>()), (5, 2));
     }
 }

@@ -120,10 +120,6 @@ impl Voice for VitsVoice {
         self.rate
     }
 
-    fn tells_times(&self) -> bool {
-        true
-    }
-
     fn wants_phonemes(&self) -> bool {
         self.characters.wants_phonemes()
     }
