@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use sensorium_hub::Model;
 use sensorium_speech::features::MelShape;
 use sensorium_speech::models::vits::Manner;
@@ -83,8 +83,8 @@ fn open(arguments: &Arguments, kind: Kind) -> Result<VitsVoice> {
     Ok(VitsVoice::open(&model, Device::Cpu, Some(kind))?)
 }
 
-/// By how many decibels the bands of both precisions differ in the mean, without
-/// chance.
+/// By how many decibels the bands of both precisions differ in the mean, without chance, along the cheapest path through
+/// both (a rounded length shifts what follows by a frame).
 fn distance(arguments: &Arguments) -> Result<f64> {
     let spectrogram = |kind| -> Result<Tensor> {
         let voice = open(arguments, kind)?;
@@ -97,12 +97,28 @@ fn distance(arguments: &Arguments) -> Result<f64> {
         Ok(MelShape::SPEECHT5.spectrogram(&said.samples))
     };
     let (half, whole) = (spectrogram(Kind::BFloat16)?, spectrogram(Kind::Float)?);
-    let frames = half.size()[0];
-    ensure!(
-        frames == whole.size()[0],
-        "both precisions say the text in another time: {frames} and {} frames",
-        whole.size()[0]
-    );
-    // The logarithms are of magnitudes, to base 10.
-    Ok(20.0 * (half - whole).abs().mean(Kind::Double).double_value(&[]))
+    // `[frames, frames]`; the logarithms are of magnitudes, to base 10.
+    let costs = (half.unsqueeze(1) - whole.unsqueeze(0)).abs() * 20.0;
+    let costs = Vec::<Vec<f64>>::try_from(costs.mean_dim(2i64, false, Kind::Double))?;
+    let columns = whole.size()[0] as usize;
+    let mut before = vec![(f64::INFINITY, 0); columns];
+    for (row, costs) in costs.iter().enumerate() {
+        let mut here: Vec<(f64, usize)> = Vec::with_capacity(columns);
+        for (column, cost) in costs.iter().enumerate() {
+            let ways = [
+                column.checked_sub(1).map(|left| before[left]),
+                Some(before[column]),
+                here.last().copied(),
+            ];
+            let cheapest = ways.into_iter().flatten().min_by(|a, b| a.0.total_cmp(&b.0));
+            let (total, steps) = match row + column {
+                0 => (0.0, 0),
+                _ => cheapest.unwrap_or((f64::INFINITY, 0)),
+            };
+            here.push((total + cost, steps + 1));
+        }
+        before = here;
+    }
+    let (total, steps) = before.last().copied().unwrap_or_default();
+    Ok(total / steps as f64)
 }
