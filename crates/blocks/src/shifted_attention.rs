@@ -93,13 +93,14 @@ fn waves(steps: i64, dim: i64, kind: Kind, device: Device) -> Tensor {
 fn shifted(x: &Tensor) -> Tensor {
     let size = x.size();
     let (steps, distances) = (size[2], size[3]);
-    // With a column more, each row of the same memory begins one step earlier.
-    let padded = x
-        .constant_pad_nd([1, 0])
-        .view([size[0], size[1], distances + 1, steps]);
-    padded
-        .narrow(2, 1, distances)
-        .reshape([size[0], size[1], steps, distances])
+    if steps == 1 {
+        return x.shallow_clone();
+    }
+    // Key `k` is `steps - 1 - query + k` values into its query's row: without a value a row, each row of the same memory
+    // begins one step earlier.
+    x.flatten(2, 3)
+        .narrow(2, steps - 1, steps * (distances - 1))
+        .view([size[0], size[1], steps, distances - 1])
         .narrow(3, 0, steps)
 }
 
@@ -109,14 +110,17 @@ mod tests {
 
     #[test]
     fn keys_get_the_value_of_their_distance() {
-        let steps = 5;
-        // Each column is named by the distance that it is for.
-        let distances = Tensor::arange_start_step(steps - 1, -steps, -1, (Kind::Float, Device::Cpu));
-        let x = distances.expand([2, 3, steps, 2 * steps - 1], false).contiguous();
-        let found = shifted(&x);
-        assert_eq!(found.size(), [2, 3, steps, steps]);
-        for (query, key) in [(0, 0), (4, 0), (0, 4), (2, 3)] {
-            assert_eq!(found.double_value(&[1, 2, query, key]), (query - key) as f64);
+        for steps in [1, 2, 5] {
+            // Each column is named by the distance that it is for.
+            let distances = Tensor::arange_start_step(steps - 1, -steps, -1, (Kind::Float, Device::Cpu));
+            let x = distances.expand([2, 3, steps, 2 * steps - 1], false).contiguous();
+            let found = shifted(&x);
+            assert_eq!(found.size(), [2, 3, steps, steps]);
+            for query in 0..steps {
+                for key in 0..steps {
+                    assert_eq!(found.double_value(&[1, 2, query, key]), (query - key) as f64);
+                }
+            }
         }
     }
 
