@@ -3,6 +3,7 @@
 pub(super) mod ipa;
 pub mod lexicon;
 pub(super) mod numbers;
+mod roman;
 mod rules;
 pub mod sounds;
 mod units;
@@ -77,7 +78,7 @@ mod tests {
             ("It has 3 rooms.", "It has three rooms."),
             (
                 "In 1987, 1,234 of 2000000 came.",
-                "In nineteen eighty-seven, one thousand two hundred and thirty-four of two million came.",
+                "In nineteen eighty-seven, one thousand two hundred thirty-four of two million came.",
             ),
             (
                 "the year 2005 or 2024",
@@ -120,6 +121,28 @@ mod tests {
             ("(5)", "(five)"),
             ("call 555-1234", "call five five five, one two three four"),
             ("007", "zero zero seven"),
+            ("on the 14th June", "on the fourteenth of June"),
+            ("No. He saw No. 7.", "No. He saw number seven."),
+            ("rifle C2766", "rifle C two seven six six"),
+            (
+                "in 2250 B.C., or 44 BC",
+                "in twenty-two fifty B C, or forty-four B C",
+            ),
+            (
+                "George III., Charles I and World War II",
+                "George the third., Charles the first and World War two",
+            ),
+            ("until the 9th May. Then", "until the ninth of May. Then"),
+            ("It is 5 pm. So", "It is five p m. So"),
+            ("at 5 p.m. in the U.S.", "at five p m in the U S."),
+            ("at 5:30 p.m. They", "at five thirty p m. They"),
+            ("a .38-caliber pistol", "a thirty-eight caliber pistol"),
+            (
+                "on 4 Feb. 1999",
+                "on the fourth of February, nineteen ninety-nine",
+            ),
+            ("Chapter V of Part I", "Chapter five of Part one"),
+            ("The IV drip, and George I met", "The I V drip, and George I met"),
         ] {
             let found = say(written);
             if found != said {

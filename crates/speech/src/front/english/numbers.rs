@@ -11,7 +11,9 @@ pub fn cardinal(digits: &str) -> String {
         false => digits
             .parse::<i64>()
             .ok()
-            .and_then(|number| Num2Words::new(number).to_words().ok()),
+            .and_then(|number| Num2Words::new(number).to_words().ok())
+            // As Americans say it, and `num2words` itself below a thousand.
+            .map(|named| named.replace(" and ", " ")),
     };
     named.unwrap_or_else(|| spelt(&digits))
 }
@@ -72,6 +74,18 @@ pub fn year(digits: &str) -> String {
             cardinal(&century.to_string()),
             cardinal(&rest.to_string())
         ),
+    }
+}
+
+/// A year long ago, before or after Christ: “twenty-two fifty”, “six twenty-six”.
+pub fn old_year(digits: &str) -> String {
+    match digits.parse::<u32>() {
+        Ok(number) if number > 100 && number % 100 >= 10 => format!(
+            "{} {}",
+            cardinal(&(number / 100).to_string()),
+            cardinal(&(number % 100).to_string())
+        ),
+        _ => cardinal(digits),
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
-use super::numbers::{cardinal, decade, decimal, fraction, ordinal, spelt, year};
+use super::numbers::{cardinal, decade, decimal, fraction, old_year, ordinal, spelt, year};
+use super::roman;
 use super::units::{
     ABBREVIATIONS, CURRENCIES, LAST_ABBREVIATIONS, MONTHS, READ_AS_WORDS, SCALES, SIGNS, UNITS,
 };
@@ -52,11 +53,8 @@ const NUMBER: &str = r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?";
 
 /// All rules.
 pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let months = format!(
-        "{}|{}",
-        MONTHS.join("|"),
-        "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec"
-    );
+    let short_months = "Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept|Sep|Oct|Nov|Dec";
+    let months = format!("{}|{short_months}", MONTHS.join("|"));
     let currency = alternatives(["$", "£", "€", "¥"].into_iter());
     let scale = alternatives(SCALES.iter().map(|(name, _)| *name));
     let unit = alternatives(UNITS.iter().map(|(name, ..)| *name));
@@ -83,12 +81,14 @@ pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             let year = c.name("y").map(|y| format!(", {}", year(y.as_str()))).unwrap_or_default();
             Some(format!("{} {day}{year}", month(&c["m"])?))
         }),
-        (format!(r"\b(?<d>\d{{1,2}})(?:st|nd|rd|th)? (?<m>{months})\b\.?(?:,? (?<y>\d{{4}})\b)?"), |c| {
+        (format!(r"\b(?<the>[Tt]he )?(?<d>\d{{1,2}})(?:st|nd|rd|th)? (?:(?<short>{short_months})\.|(?<m>{months})\b)(?:,? (?<y>\d{{4}})\b)?"), |c| {
             let day = ordinal(day(&c["d"])?);
+            let the = c.name("the").map_or("the ", |the| the.as_str());
             let year = c.name("y").map(|y| format!(", {}", year(y.as_str()))).unwrap_or_default();
-            Some(format!("the {day} of {}{year}", month(&c["m"])?))
+            let name = c.name("short").or(c.name("m"))?;
+            Some(format!("{the}{day} of {}{year}", month(name.as_str())?))
         }),
-        (r"\b(?<h>[01]?\d|2[0-3]):(?<m>[0-5]\d)(?: ?(?<half>[ap])\.?m\b\.?)?".into(), |c| {
+        (r"\b(?<all>(?<h>[01]?\d|2[0-3]):(?<m>[0-5]\d)(?: ?(?<half>[ap])(?:m\b|\.m\.?))?)(?<last>\s*$|\s+[\p{Lu}“])?".into(), |c| {
             let hour = cardinal(&c["h"].parse::<u32>().ok()?.to_string());
             let half = c.name("half").map(|half| format!(" {} m", half.as_str())).unwrap_or_default();
             let minute = match &c["m"] {
@@ -97,10 +97,10 @@ pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
                 minute if minute.starts_with('0') => format!(" oh {}", cardinal(&minute[1..])),
                 minute => format!(" {}", cardinal(minute)),
             };
-            Some(hour + &minute + &half)
+            Some(hour + &minute + &half + full_stop(c))
         }),
-        (r"\b(?<h>1[0-2]|[1-9]) ?(?<half>[ap])\.?m\b\.?".into(), |c| {
-            Some(format!("{} {} m", cardinal(&c["h"]), &c["half"]))
+        (r"\b(?<all>(?<h>1[0-2]|[1-9]) ?(?<half>[ap])(?:m\b|\.m\.?))(?<last>\s*$|\s+[\p{Lu}“])?".into(), |c| {
+            Some(format!("{} {} m{}", cardinal(&c["h"]), &c["half"], full_stop(c)))
         }),
         (format!(r"(?<sign>{currency}) ?(?<n>{NUMBER})(?: ?(?<scale>{scale})\b)?"), |c| {
             money(&c["sign"], &c["n"], c.name("scale").map(|scale| scale.as_str()))
@@ -128,6 +128,14 @@ pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             let parts: Vec<String> = c["n"].split('.').map(cardinal).collect();
             Some(parts.join(" point "))
         }),
+        // Before and after Christ.
+        (r"\b(?<all>(?<n>\d{3,4})) ?(?:B\.C\.|A\.D\.|BC|AD|BCE|CE)(?:\W|$)".into(), |c| Some(old_year(&c["n"]))),
+        // A mark of letters and figures, as on a plate.
+        (r"\b(?<a>\p{Lu}{1,4})-?(?<n>\d{3,})\b".into(), |c| Some(format!("{} {}", letters(&c["a"]), spelt(&c["n"])))),
+        (roman::AFTER_A_NAME.into(), |c| roman::of_a_ruler(&c["name"], &c["n"])),
+        (roman::ONE_AFTER_A_NAME.into(), |c| roman::of_a_ruler(&c["name"], "I")),
+        (roman::AFTER_A_WORD.into(), |c| roman::of_a_part(&c["name"], &c["n"])),
+        (r"(?:^|\s)(?<all>\.(?<n>\d\d)[- ])(?:cal|rifle|pistol|revolver)".into(), |c| Some(cardinal(&c["n"]))),
         (r"(?<n>\d*\.\d+)".into(), |c| Some(decimal(&c["n"]))),
         (r"(?<n>\d+)".into(), |c| Some(plain_number(&c["n"]))),
         (format!(r"\b(?<a>{short})"), |c| listed(ABBREVIATIONS, &c["a"])),
@@ -135,7 +143,9 @@ pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
             Some(listed(LAST_ABBREVIATIONS, &c["a"])? + ".")
         }),
         (format!(r"\b(?<a>{last})"), |c| listed(LAST_ABBREVIATIONS, &c["a"])),
-        (r"\b(?<a>(?:\p{Lu}\.){2,})".into(), |c| Some(letters(&c["a"].replace('.', "")))),
+        (r"\b(?<all>(?:\p{Lu}\.){2,})(?<last>\s*$)?".into(), |c| {
+            Some(letters(&c["all"].replace('.', "")) + full_stop(c))
+        }),
         (r"\b(?<a>\p{Lu}{2,6})(?<s>s?)\b".into(), |c| acronym(&c["a"], &c["s"])),
         (r"(?<e>[\u{203C}-\u{3299}\u{1F000}-\u{1FAFF}][\u{FE0F}\u{200D}\u{1F3FB}-\u{1F3FF}\u{1F000}-\u{1FAFF}\u{2640}\u{2642}]*)".into(), |c| {
             Some(emojis::get(&c["e"]).or_else(|| emojis::get(c["e"].trim_end_matches('\u{FE0F}')))?.name().to_string())
@@ -152,6 +162,14 @@ pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     };
     patterns.into_iter().map(rule).collect()
 });
+
+/// The mark of an abbreviation that ends a sentence as well.
+fn full_stop(found: &Captures<'_>) -> &'static str {
+    match found["all"].ends_with('.') && found.name("last").is_some() {
+        true => ".",
+        false => "",
+    }
+}
 
 fn day(digits: &str) -> Option<&str> {
     (1..=31).contains(&digits.parse::<u32>().ok()?).then_some(digits)

@@ -111,7 +111,6 @@ pub const ABBREVIATIONS: &[(&str, &str)] = &[
     ("e.g.", "for example"),
     ("i.e.", "that is"),
     ("approx.", "approximately"),
-    ("No.", "Number"),
     ("Fig.", "Figure"),
     ("fig.", "figure"),
     ("Vol.", "Volume"),
