@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::Result;
 use sensorium_generation::GenerationConfig;
 use sensorium_hub::Model;
+use sensorium_speech::features::WholeSpectrogram;
 use sensorium_speech::whisper::Task;
 use sensorium_speech::{Audio, WhisperOptions, WhisperRecognizer};
 use tch::{Device, Kind};
@@ -81,7 +82,11 @@ fn ours(arguments: &Arguments, values: &mut Values) -> Result<()> {
         let mels = recognizer.features().windows(&windows).values;
         let begin = Instant::now();
         for i in 0..windows.len() as i64 {
-            let _ = recognizer.hear(&mels.get(i), mels.size()[2], &options)?;
+            let mut window = WholeSpectrogram {
+                mels: mels.get(i),
+                sound: mels.size()[2],
+            };
+            recognizer.hear(&mut window, &options, &mut |_| Ok(()))?;
         }
         let (heard, total) = (begin.elapsed().as_secs_f64(), start.elapsed().as_secs_f64());
         let begin = Instant::now();

@@ -138,7 +138,7 @@ impl Spectrum {
 }
 
 /// The place of `i` among `0..=last`, which is mirrored at its ends.
-fn mirrored(i: isize, last: isize) -> usize {
+pub(super) fn mirrored(i: isize, last: isize) -> usize {
     if last <= 0 {
         return 0;
     }

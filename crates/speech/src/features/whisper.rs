@@ -100,15 +100,55 @@ impl WhisperFeatures {
     /// `[mels, frames]` of `samples`: a frame for each hop; logarithms, at most 8 decades below the loudest, shifted
     /// and scaled to about −1 to 1.
     pub fn spectrogram(&self, samples: &[f32]) -> Tensor {
-        let spectrum = Spectrum::new(Frames {
+        let frames = samples.len() / self.hop_length; // the last one is dropped
+        let values = match samples {
+            [] => Vec::new(),
+            samples => self.logarithms(&self.spectrum(Padding::Reflect), samples, frames, None),
+        };
+        Tensor::from_slice(&values).view([self.feature_size as i64, frames as i64])
+    }
+
+    /// The values of the first `frames` frames, mel by mel; the loudest of all is theirs unless given.
+    pub(super) fn logarithms(
+        &self,
+        spectrum: &Spectrum,
+        samples: &[f32],
+        frames: usize,
+        loudest: Option<f32>,
+    ) -> Vec<f32> {
+        let bank = self.bank();
+        let mut values = vec![0f32; frames * bank.len()];
+        spectrum.powers(samples, |frame, powers| {
+            if frame < frames {
+                for (mel, value) in bank.apply(powers).enumerate() {
+                    values[mel * frames + frame] = Self::logarithm(value);
+                }
+            }
+        });
+        let loudest = loudest.unwrap_or_else(|| values.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+        for value in &mut values {
+            *value = (value.max(loudest - 8.0) + 4.0) / 4.0;
+        }
+        values
+    }
+
+    pub(super) fn logarithm(value: f64) -> f32 {
+        value.max(1e-10).log10() as f32
+    }
+
+    pub(super) fn spectrum(&self, padding: Padding) -> Spectrum {
+        Spectrum::new(Frames {
             length: self.n_fft,
             hop: self.hop_length,
             fft: self.n_fft,
             window: Window::Hann,
-            padding: Padding::Reflect,
+            padding,
             emphasis: None,
-        });
-        let bank = Mels::new(Bank {
+        })
+    }
+
+    pub(super) fn bank(&self) -> Mels {
+        Mels::new(Bank {
             rate: self.sampling_rate,
             bins: self.n_fft / 2 + 1,
             mels: self.feature_size,
@@ -117,23 +157,6 @@ impl WhisperFeatures {
             scale: MelScale::Slaney,
             norm: MelNorm::Area,
             straight_in_mels: false,
-        });
-        let frames = samples.len() / self.hop_length; // the last one is dropped
-        let mut values = vec![0f32; frames * bank.len()];
-        if samples.is_empty() {
-            return Tensor::zeros([bank.len() as i64, 0], (Kind::Float, tch::Device::Cpu));
-        }
-        spectrum.powers(samples, |frame, powers| {
-            if frame < frames {
-                for (mel, value) in bank.apply(powers).enumerate() {
-                    values[mel * frames + frame] = value.max(1e-10).log10() as f32;
-                }
-            }
-        });
-        let loudest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        for value in &mut values {
-            *value = (value.max(loudest - 8.0) + 4.0) / 4.0;
-        }
-        Tensor::from_slice(&values).view([bank.len() as i64, frames as i64])
+        })
     }
 }

@@ -138,7 +138,7 @@ fn last_before(ids: &[i64], first_time: i64, limit: f64) -> Option<i64> {
 }
 
 /// Rounded to hundredths.
-fn rounded(seconds: f64) -> f64 {
+pub(super) fn rounded(seconds: f64) -> f64 {
     format!("{seconds:.2}").parse().unwrap_or(seconds)
 }
 

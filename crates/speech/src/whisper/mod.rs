@@ -24,7 +24,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::audio::Audio;
 use crate::error::Error;
-use crate::features::{Extractor, WhisperFeatures};
+use crate::features::{Extractor, Samples, SpectrogramParts, WhisperFeatures, WholeSpectrogram};
 use crate::models::whisper::Whisper;
 
 pub use quality::Checks;
@@ -169,18 +169,42 @@ impl WhisperRecognizer {
     }
 
     fn segments(&self, samples: Vec<f32>, options: &WhisperOptions) -> Result<Vec<Segment>, Error> {
-        let long = samples.len() > self.features.window();
-        let sound = (samples.len() / self.features.hop_length) as i64;
-        let mels = if long {
-            self.features.spectrogram(&samples)
-        } else {
-            self.features.windows(&[samples]).values.squeeze_dim(0)
-        };
+        let mut segments = Vec::new();
+        self.listen(samples, options, &mut |segment| {
+            segments.push(segment);
+            Ok(())
+        })?;
+        Ok(segments)
+    }
+
+    /// What is said in `samples` at [`rate`](Self::rate): `each` is given segment after segment, as soon as it is
+    /// known. Of a long recording only the window that is being heard is in memory.
+    ///
+    /// # Errors
+    /// As [`transcribe`](Self::transcribe), if samples cannot be read, and those of `each`, which end the hearing.
+    pub fn listen(
+        &self,
+        mut samples: impl Samples,
+        options: &WhisperOptions,
+        each: &mut dyn FnMut(Segment) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let count = samples.count();
+        let long = count > self.features.window();
         let options = WhisperOptions {
             timestamps: options.timestamps || options.words || long,
             ..options.clone()
         };
-        self.hear(&mels, sound, &options)
+        if long {
+            let mut mels = SpectrogramParts::new(&self.features, samples)?;
+            return self.hear(&mut mels, &options, each);
+        }
+        let mut all = vec![0.0; count];
+        samples.read(0, &mut all)?;
+        let mut mels = WholeSpectrogram {
+            mels: self.features.windows(&[all]).values.squeeze_dim(0),
+            sound: (count / self.features.hop_length) as i64,
+        };
+        self.hear(&mut mels, &options, each)
     }
 
     /// The text of tokens, without special ones and times.

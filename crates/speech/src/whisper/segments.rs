@@ -13,6 +13,8 @@ pub struct Segment {
     pub ids: Vec<i64>,
     /// When each of them is said, in seconds; empty if nobody asked.
     pub times: Vec<f64>,
+    /// The code of the language that is spoken, in models of several.
+    pub language: Option<String>,
 }
 
 /// What a window gave.
@@ -50,6 +52,7 @@ pub(super) fn split(written: Written, first_time: i64, frames: i64, offset: f64)
             end,
             ids,
             times,
+            language: None,
         };
         return Split {
             segments: vec![segment],
@@ -72,6 +75,7 @@ pub(super) fn split(written: Written, first_time: i64, frames: i64, offset: f64)
             end: seconds(part[part.len().saturating_sub(end)]),
             ids: part.to_vec(),
             times: times.get(begin..cut).map_or(Vec::new(), <[f64]>::to_vec),
+            language: None,
         });
         begin = cut;
     }

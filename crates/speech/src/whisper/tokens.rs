@@ -97,6 +97,12 @@ impl Tokens {
         })
     }
 
+    /// The code of the language of a token.
+    pub(super) fn language_of(&self, token: i64) -> Option<&str> {
+        let known = self.languages.iter().find(|(_, id)| *id == token);
+        known.map(|(code, _)| code.as_str())
+    }
+
     /// The token of a task, in models that have several.
     pub(super) fn task(&self, task: Task) -> Option<i64> {
         match task {

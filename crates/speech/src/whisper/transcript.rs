@@ -2,7 +2,7 @@
 
 use super::join::{self, Heard, Marks};
 use super::words;
-use super::{WhisperOptions, WhisperRecognizer};
+use super::{Segment, WhisperOptions, WhisperRecognizer};
 use crate::audio::Audio;
 use crate::ctc::{Chunks, Piece};
 use crate::error::Error;
@@ -53,26 +53,53 @@ impl WhisperRecognizer {
         for span in join::spans(&pieces, marks) {
             let text = self.text(&span.ids)?;
             transcript.text += &text;
-            let found = match options.words {
-                true => words::words(&self.tokenizer, &span.ids, marks.end, options.language.as_deref())?,
-                false => Vec::new(),
-            };
-            let words = found.into_iter().filter_map(|word| {
-                let (first, last) = (word.tokens.first()?, word.tokens.last()?);
-                Some(Piece {
-                    start: span.times.get(*first)?[0],
-                    end: span.times.get(*last)?[1],
-                    text: word.text,
-                })
-            });
             transcript.chunks.push(Chunk {
                 text,
                 start: span.start,
                 end: span.end,
-                words: words.collect(),
+                words: self.timed(&span.ids, &span.times, options.language.as_deref())?,
             });
         }
         Ok(transcript)
+    }
+
+    /// A segment as text with its words, if it knows when its tokens are said.
+    ///
+    /// # Errors
+    /// If the tokenizer refuses the tokens.
+    pub fn chunk(&self, segment: &Segment) -> Result<Chunk, Error> {
+        let (mut ids, mut times, mut start) = (Vec::new(), Vec::new(), segment.start);
+        for (i, &id) in segment.ids.iter().enumerate() {
+            let end = segment.times.get(i).copied().map(join::rounded);
+            if id < self.tokens.end {
+                ids.push(id);
+                times.extend(end.map(|end| [start, end]));
+            }
+            start = end.unwrap_or(start);
+        }
+        Ok(Chunk {
+            text: self.text(&ids)?,
+            start: Some(segment.start),
+            end: Some(segment.end),
+            words: self.timed(&ids, &times, segment.language.as_deref())?,
+        })
+    }
+
+    /// The words of `ids`, of which `times` are begin and end.
+    fn timed(&self, ids: &[i64], times: &[[f64; 2]], language: Option<&str>) -> Result<Vec<Piece>, Error> {
+        if times.is_empty() {
+            return Ok(Vec::new());
+        }
+        let words = words::words(&self.tokenizer, ids, self.tokens.end, language)?;
+        let words = words.into_iter().filter_map(|word| {
+            let (first, last) = (word.tokens.first()?, word.tokens.last()?);
+            Some(Piece {
+                start: times.get(*first)?[0],
+                end: times.get(*last)?[1],
+                text: word.text,
+            })
+        });
+        Ok(words.collect())
     }
 
     fn heard(

@@ -8,20 +8,27 @@ use super::quality::Verdict;
 use super::segments::{self, Segment};
 use super::{Checks, STEP, Task, WhisperOptions, WhisperRecognizer, Written};
 use crate::error::Error;
+use crate::features::Spectrogram;
 
 impl WhisperRecognizer {
-    /// What is said in a spectrogram `[mels, frames]` of any length, of which the first `sound` frames are no padding.
+    /// What is said in a spectrogram of any length: `each` is given segment after segment, as soon as it is known.
     ///
     /// # Errors
-    /// As [`transcribe`](Self::transcribe).
-    pub fn hear(&self, mels: &Tensor, sound: i64, options: &WhisperOptions) -> Result<Vec<Segment>, Error> {
+    /// As [`transcribe`](Self::transcribe), and those of `each`, which end the hearing.
+    pub fn hear(
+        &self,
+        mels: &mut dyn Spectrogram,
+        options: &WhisperOptions,
+        each: &mut dyn FnMut(Segment) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let window = self.model.frames();
-        let total = mels.size()[1];
+        let (total, sound) = (mels.frames(), mels.sound());
         let begin = self.start(mels, options)?;
-        let (mut before, mut segments, mut seek) = (options.prompt.clone(), Vec::new(), 0);
+        let language = begin.get(1).and_then(|&id| self.tokens.language_of(id));
+        let (mut before, mut seek) = (options.prompt.clone(), 0);
         while seek < total {
             let frames = (total - seek).min(window);
-            let part = mels.narrow(1, seek, frames);
+            let part = mels.part(seek, frames)?;
             let states = self.encode(&part.constant_pad_nd([0, window - frames]));
             let mut start = self.reminded(&before, &options.hot_words);
             start.extend(&begin);
@@ -48,9 +55,12 @@ impl WhisperRecognizer {
                     .flat_map(|segment| segment.ids.iter().copied());
                 before = self.remembered(before, said, sure);
             }
-            segments.extend(found.segments);
+            for mut segment in found.segments {
+                segment.language = language.map(str::to_string);
+                each(segment)?;
+            }
         }
-        Ok(segments)
+        Ok(())
     }
 
     /// Writes until a window passes the checks; nothing if it is silent. Also says whether the words are sure enough
@@ -126,11 +136,11 @@ impl WhisperRecognizer {
     }
 
     /// The tokens that say what is wanted.
-    fn start(&self, mels: &Tensor, options: &WhisperOptions) -> Result<Vec<i64>, Error> {
+    fn start(&self, mels: &mut dyn Spectrogram, options: &WhisperOptions) -> Result<Vec<i64>, Error> {
         let mut ids = vec![self.tokens.start];
         match &options.language {
             Some(language) => ids.push(self.tokens.language(language)?),
-            None if !self.tokens.languages.is_empty() => ids.push(self.detect(mels)),
+            None if !self.tokens.languages.is_empty() => ids.push(self.detect(mels)?),
             None => {}
         }
         // Without language and task the reference names no task.
@@ -145,10 +155,10 @@ impl WhisperRecognizer {
     }
 
     /// The token of the language that is spoken in the first window.
-    fn detect(&self, mels: &Tensor) -> i64 {
+    fn detect(&self, mels: &mut dyn Spectrogram) -> Result<i64, Error> {
         let window = self.model.frames();
-        let frames = mels.size()[1].min(window);
-        let part = mels.narrow(1, 0, frames).constant_pad_nd([0, window - frames]);
+        let frames = mels.frames().min(window);
+        let part = mels.part(0, frames)?.constant_pad_nd([0, window - frames]);
         let logits = tch::no_grad(|| {
             let memory = self.model.remember(&self.encode(&part));
             let start = Tensor::from_slice(&[self.tokens.start])
@@ -160,7 +170,7 @@ impl WhisperRecognizer {
         });
         let score = |id: i64| logits.double_value(&[id]);
         let ids = self.tokens.languages.iter().map(|(_, id)| *id);
-        ids.max_by(|&a, &b| score(a).total_cmp(&score(b)))
-            .unwrap_or(self.tokens.start)
+        let likeliest = ids.max_by(|&a, &b| score(a).total_cmp(&score(b)));
+        Ok(likeliest.unwrap_or(self.tokens.start))
     }
 }
