@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use tch::Tensor;
+use sensorium_kernels::{self as kernels, Normal};
+use tch::{Device, Kind, Tensor};
 
 /// An element-wise activation function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,8 @@ impl Activation {
     /// The function of each element of `x`.
     pub fn forward(self, x: &Tensor) -> Tensor {
         match self {
+            Self::Gelu if is_small(x) => kernels::gelu(x, Normal::Exact),
+            Self::GeluTanh if is_small(x) => kernels::gelu(x, Normal::Tanh),
             Self::Gelu => x.gelu("none"),
             Self::GeluTanh => x.gelu("tanh"),
             Self::QuickGelu => x * (x * 1.702).sigmoid(),
@@ -74,6 +77,14 @@ impl Activation {
             Self::Linear => x.shallow_clone(),
         }
     }
+}
+
+/// Whether the threads that libtorch would wake cost more than they do: they spin for a while afterwards, and take the
+/// cores from the next products of a step of decoding.
+fn is_small(x: &Tensor) -> bool {
+    const FEW: usize = 1 << 16;
+    let known = matches!(x.kind(), Kind::Float | Kind::BFloat16 | Kind::Half);
+    known && x.numel() <= FEW && x.device() == Device::Cpu && !kernels::grad_enabled()
 }
 
 #[cfg(test)]

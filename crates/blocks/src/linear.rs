@@ -85,6 +85,11 @@ impl Linear {
         self.weight.kind()
     }
 
+    /// The weight `[out, in]`, of a layer that has nothing else.
+    pub(crate) fn weight_alone(&self) -> Option<&Tensor> {
+        (!self.transposed && self.bias.is_none()).then_some(&self.weight)
+    }
+
     /// The same layer with this `bias` `[out]`.
     pub fn adding(self, bias: Tensor) -> Self {
         Self {

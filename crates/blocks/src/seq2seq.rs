@@ -1,6 +1,6 @@
 //! What all encoder–decoder Transformers share: two stacks of layers and an output layer.
 
-use crate::{Block, CrossBlock, Embedding, KvCache, Linear, Mask, Norm, Pass, RelativeBias};
+use crate::{Block, CrossBlock, Embedding, Guess, Head, KvCache, Mask, Norm, Pass, RelativeBias};
 use tch::{Kind, Tensor};
 
 /// Reads the whole source at once.
@@ -22,7 +22,7 @@ pub struct Decoder {
     /// Factor on the states before the output layer.
     pub output_scale: Option<f64>,
     /// The output layer.
-    pub head: Linear,
+    pub head: Head,
     /// The most tokens, where positions are a table.
     pub max_positions: Option<i64>,
 }
@@ -207,6 +207,14 @@ impl Decoder {
         match self.output_scale {
             Some(scale) => self.head.forward(&(states * scale)),
             None => self.head.forward(states),
+        }
+    }
+
+    /// The same for the only row `states` `[1, 1, hidden]`, without computing all of them, where that is faster.
+    pub fn guess(&self, states: &Tensor) -> Option<Guess> {
+        match self.output_scale {
+            Some(scale) => self.head.guess(&(states * scale)),
+            None => self.head.guess(states),
         }
     }
 

@@ -4,7 +4,7 @@ use sensorium_blocks::seq2seq::{Decoder, Memory, Past};
 use sensorium_blocks::{KvCache, in_f32};
 use tch::{Device, Tensor};
 
-use crate::Session;
+use crate::{Scores, Session};
 
 /// A [`Session`] of a decoder: its caches, and the encoder's states that its rows attend to.
 ///
@@ -40,6 +40,20 @@ impl<'a> DecoderSession<'a> {
     fn sources_in_memory(&self) -> i64 {
         self.memory.layers.first().map_or(0, |[keys, _]| keys.size()[0])
     }
+
+    /// Feeds `ids` `[rows, n]`; the states at the last `last` of them, which are kept.
+    fn states(&mut self, ids: &Tensor, last: i64) -> Tensor {
+        let count = ids.size()[1];
+        let past = Past {
+            len: self.len,
+            caches: Some(self.caches.as_mut_slice()),
+        };
+        let states = self.decoder.forward(ids, past, &self.memory, None, false, None);
+        self.len += count;
+        let states = states.narrow(1, count - last, last);
+        self.hidden = Some(states.shallow_clone());
+        states
+    }
 }
 
 impl Session for DecoderSession<'_> {
@@ -61,17 +75,18 @@ impl Session for DecoderSession<'_> {
 
     fn feed(&mut self, ids: &Tensor, last: i64) -> Tensor {
         tch::no_grad(|| {
-            let count = ids.size()[1];
-            let past = Past {
-                len: self.len,
-                caches: Some(self.caches.as_mut_slice()),
-            };
-            let states = self.decoder.forward(ids, past, &self.memory, None, false, None);
-            self.len += count;
-            let states = states.narrow(1, count - last, last);
-            let logits = in_f32(&self.decoder.logits(&states));
-            self.hidden = Some(states);
-            logits
+            let states = self.states(ids, last);
+            in_f32(&self.decoder.logits(&states))
+        })
+    }
+
+    fn feed_greedily(&mut self, ids: &Tensor) -> Scores {
+        tch::no_grad(|| {
+            let states = self.states(ids, 1);
+            match self.decoder.guess(&states) {
+                Some(guess) => Scores::Guess(guess),
+                None => Scores::Logits(in_f32(&self.decoder.logits(&states))),
+            }
         })
     }
 

@@ -1,5 +1,6 @@
 //! What the loop needs of a model.
 
+use sensorium_blocks::Guess;
 use tch::{Device, Tensor};
 
 /// A model in the middle of writing: its weights, its key/value caches, what it attends to.
@@ -31,6 +32,11 @@ pub trait Session {
     /// these positions, `[rows, last, vocabulary]`, `f32`.
     fn feed(&mut self, ids: &Tensor, last: i64) -> Tensor;
 
+    /// The same for one token `ids` `[1, 1]`, where the greatest logit is all that is wanted.
+    fn feed_greedily(&mut self, ids: &Tensor) -> Scores {
+        Scores::Logits(self.feed(ids, 1))
+    }
+
     /// The hidden states behind the logits that [`feed`](Self::feed) gave last, `[rows, last, hidden]`,
     /// if the model can tell: contrastive search compares them.
     fn hidden(&self) -> Option<Tensor> {
@@ -44,4 +50,13 @@ pub trait Session {
 
     /// Forgets all but the first `len` tokens of each row.
     fn truncate(&mut self, len: i64);
+}
+
+/// What a model says of the next token.
+#[derive(Debug)]
+pub enum Scores {
+    /// The logits, `[rows, 1, vocabulary]`, `f32`.
+    Logits(Tensor),
+    /// What tells the greatest one of the only row.
+    Guess(Guess),
 }

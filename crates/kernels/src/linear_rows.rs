@@ -50,7 +50,7 @@ impl Product for Rows {
             return linear_tiles::compute(layer, out);
         }
         let out = Parts::new(out);
-        let size = layer.piece();
+        let size = piece(layer.inputs * layer.weight.element_size(), layer.outputs);
         let level = Level::best();
         let x = layer.x.widen();
         spread(layer.rows, layer.outputs.div_ceil(size), |piece| {
@@ -69,17 +69,46 @@ impl Product for Rows {
     }
 }
 
-impl Layer<'_> {
-    /// Outputs in a piece: as many as [`PIECE_BYTES`] hold, but leaving something for each thread.
-    fn piece(&self) -> usize {
-        let bytes = (self.inputs * self.weight.element_size()).max(1);
-        let fair = (self.outputs / 4).next_multiple_of(STREAMS);
-        (PIECE_BYTES / bytes)
-            .next_multiple_of(STREAMS)
-            .min(fair)
-            .clamp(STREAMS, PIECE)
-    }
+/// `x · weightᵀ` for one row `x` `[in]` and `weight` `[out, in]`, each output times its scale.
+///
+/// # Panics
+/// If the sizes do not fit.
+pub(crate) fn scaled_row<W: Element>(x: &[f32], weight: &[W], scales: &[f32], out: &mut [f32]) {
+    let (inputs, outputs) = (x.len(), scales.len());
+    assert!(weight.len() == outputs * inputs && out.len() == outputs, "sizes fit");
+    let size = piece(inputs * size_of::<W>(), outputs);
+    let out = Parts::new(out);
+    let level = Level::best();
+    spread(1, outputs.div_ceil(size), |piece| {
+        let part = piece * size..outputs.min((piece + 1) * size);
+        let mut sums = [0.0; ROWS * PIECE];
+        let work = Products {
+            x,
+            weight: &weight[part.start * inputs..part.end * inputs],
+            inputs,
+            outputs: part.len(),
+            sums: &mut sums,
+        };
+        simd::run(level, work);
+        // SAFETY: each piece goes to one thread.
+        let out = unsafe { out.part(part.start, part.len()) };
+        for ((out, sum), scale) in out.iter_mut().zip(sums).zip(&scales[part]) {
+            *out = sum * scale;
+        }
+    });
+}
 
+/// Outputs, of `bytes` of weights each, in a piece: as many as [`PIECE_BYTES`] hold, but leaving something for each
+/// thread.
+fn piece(bytes: usize, outputs: usize) -> usize {
+    let fair = (outputs / 4).next_multiple_of(STREAMS);
+    (PIECE_BYTES / bytes.max(1))
+        .next_multiple_of(STREAMS)
+        .min(fair)
+        .clamp(STREAMS, PIECE)
+}
+
+impl Layer<'_> {
     fn products(
         &self,
         level: Level,

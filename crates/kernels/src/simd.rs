@@ -13,7 +13,7 @@ mod math;
 mod portable;
 mod transpose;
 
-pub(crate) use element::{Bf16, Element, F16, Floating};
+pub(crate) use element::{Bf16, Element, F16, Floating, I8};
 pub(crate) use math::{exp, tanh};
 pub(crate) use transpose::transpose;
 
@@ -43,6 +43,11 @@ pub(crate) trait Simd: Copy + Send + Sync {
     /// # Safety
     /// `p` is valid for reading `LANES` values.
     unsafe fn load_f16(self, p: *const F16) -> Self::V;
+    /// The same for whole numbers of 8 bits.
+    ///
+    /// # Safety
+    /// `p` is valid for reading `LANES` values.
+    unsafe fn load_i8(self, p: *const I8) -> Self::V;
     /// Asks for what lies at `p`, which may be anywhere, to be brought near.
     fn prefetch<T>(self, p: *const T);
     /// Writes the lanes to `p`, of any alignment.

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::writer::{Sequence, Writer, row_of};
+use crate::session::Scores;
 use crate::output::Finish;
 use crate::{Error, Flow, Generated};
 
@@ -21,10 +22,12 @@ pub(super) fn run(mut writer: Writer<'_, '_>) -> Result<Vec<Generated>, Error> {
         logits = logits.index_select(0, &Tensor::from_slice(&rows).to_device(logits.device()));
     }
 
+    let mut scores = Scores::Logits(logits);
+
     // Which sequence each of the session's rows belongs to.
     let mut active: Vec<usize> = (0..sequences.len()).collect();
     loop {
-        let tokens = step(&mut writer, &mut sequences, &active, &logits)?;
+        let tokens = step(&mut writer, &mut sequences, &active, scores)?;
         let mut stop = false;
         for (&i, &token) in active.iter().zip(&tokens) {
             let sequence = &mut sequences[i];
@@ -47,26 +50,30 @@ pub(super) fn run(mut writer: Writer<'_, '_>) -> Result<Vec<Generated>, Error> {
             active = left.iter().map(|&at| active[at]).collect();
         }
         let next: Vec<i64> = left.iter().map(|&at| tokens[at]).collect();
-        logits = writer.feed(&next, active.len(), 1);
+        scores = writer.feed_one(&next);
     }
 }
 
-/// Chooses a token for each of the active sequences by `logits` `[rows, 1, vocabulary]`.
+/// Chooses a token for each of the active sequences.
 fn step<'o>(
     writer: &mut Writer<'_, 'o>,
     sequences: &mut [Sequence<'o>],
     active: &[usize],
-    logits: &Tensor,
+    scores: Scores,
 ) -> Result<Vec<i64>, Error> {
+    let logits = match scores {
+        Scores::Logits(logits) => logits,
+        Scores::Guess(guess) => return Ok(vec![writer.choose_greatest(&sequences[active[0]], guess)?]),
+    };
     for (at, &i) in active.iter().enumerate() {
         if writer.step_logits {
-            writer.keep(&mut sequences[i], &row_of(logits, at));
+            writer.keep(&mut sequences[i], &row_of(&logits, at));
         }
     }
     if writer.is_bare() {
-        return Ok(writer.likeliest(logits));
+        return Ok(writer.likeliest(&logits));
     }
-    let vocabulary = writer.load(logits);
+    let vocabulary = writer.load(&logits);
     let mut buffer = std::mem::take(&mut writer.buffer);
     let rows = buffer.chunks_mut(vocabulary).zip(active);
     let tokens = rows

@@ -1,13 +1,15 @@
 //! What all ways of choosing tokens share.
 
 use rand_pcg::Pcg64;
+use sensorium_blocks::Guess;
 use tch::{Device, IndexOp, Kind, Tensor};
 
 use crate::config::Settings;
 use crate::constraint::State;
 use crate::output::{Finish, Generated, TokenLogProb};
-use crate::processors::{Chain, Row, argmax, log_sum_exp, top};
+use crate::processors::{Chain, Needs, Row, argmax, log_sum_exp, top};
 use crate::sampling::{draw, generator};
+use crate::session::Scores;
 use crate::{Constraint, Detokenize, Error, Flow, Prompt, Session, TextStream, TokenSink};
 
 /// A generation under way, sequences aside.
@@ -101,6 +103,47 @@ impl<'o> Writer<'_, 'o> {
         let ids = Tensor::from_slice(ids).view([rows as i64, -1]);
         self.session
             .feed(&ids.to_device(self.session.device()), last as i64)
+    }
+
+    /// Feeds a token of each row, `ids`; what the model says of the next ones.
+    pub fn feed_one(&mut self, ids: &[i64]) -> Scores {
+        let greatest = ids.len() == 1
+            && self.constraint.is_none()
+            && !self.settings.sample
+            && self.log_probs.is_none()
+            && !self.step_logits
+            && self.chain.iter().all(|processor| processor.needs() != Needs::All);
+        if !greatest {
+            return Scores::Logits(self.feed(ids, ids.len(), 1));
+        }
+        let ids = Tensor::from_slice(ids).view([1, 1]);
+        self.session.feed_greedily(&ids.to_device(self.session.device()))
+    }
+
+    /// The token with the greatest score, of those that the processors allow.
+    ///
+    /// # Errors
+    /// If no token is allowed.
+    pub fn choose_greatest(&mut self, sequence: &Sequence<'o>, mut guess: Guess) -> Result<i64, Error> {
+        let vocabulary = guess.scores().len();
+        let row = Row {
+            ids: &sequence.ids,
+            padding: self.prompt.padding()[sequence.row],
+            prompt: sequence.row,
+        };
+        for processor in &mut self.chain {
+            if let Needs::From(first) = processor.needs() {
+                let first = first.min(vocabulary);
+                guess.learn(first..vocabulary);
+                guess.greatest(0..first);
+            }
+            processor.process(&row, guess.scores());
+        }
+        let chosen = guess.greatest(0..vocabulary).ok_or(Error::NothingAllowed {
+            row: sequence.row,
+            len: sequence.ids.len(),
+        })?;
+        Ok(chosen as i64)
     }
 
     /// Makes the session's rows `rows`, unless nothing moves.

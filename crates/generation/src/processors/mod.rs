@@ -11,11 +11,11 @@ mod warpers;
 
 pub use ngrams::{EncoderNoRepeatNGram, NoBadWords, NoRepeatNGram, SequenceBias};
 pub use penalties::{EncoderRepetitionPenalty, ExponentialDecay, OccurrencePenalty, RepetitionPenalty};
-pub use scores::{Normalize, RemoveInvalid, log_softmax, softmax};
+pub use scores::{Normalize, RemoveInvalid, log_softmax, log_sum_exp, softmax};
 pub use tokens::{ForcedBos, ForcedEos, ForcedTokens, MinLength, Suppress, SuppressAtBegin};
 pub use warpers::{EpsilonCutoff, EtaCutoff, MinP, Temperature, TopK, TopP, Typical};
 
-pub(crate) use scores::{Top, argmax, log_sum_exp, top};
+pub(crate) use scores::{Top, argmax, top};
 
 use crate::config::Settings;
 use crate::{GenerationConfig, Prompt};
@@ -42,8 +42,26 @@ impl<'a> Row<'a> {
     }
 }
 
+/// What a processor must know of the scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing: it forbids tokens whatever their scores are.
+    Nothing,
+    /// The scores from this token on, and the greatest of those before.
+    From(usize),
+    /// All of them.
+    All,
+}
+
 /// Something that changes the scores of a sequence's next token.
 pub trait LogitsProcessor {
+    /// What [`process`](Self::process) must know of the scores. Unless that is all of them, it forbids tokens and
+    /// changes no other score, except that of a token that alone is left; then greedy decoding need not compute all
+    /// logits.
+    fn needs(&self) -> Needs {
+        Needs::All
+    }
+
     /// Changes `scores` `[vocabulary]` of the token that follows `row`; minus infinity forbids one.
     fn process(&mut self, row: &Row<'_>, scores: &mut [f32]);
 }

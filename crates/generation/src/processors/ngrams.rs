@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::penalties::set;
-use super::{LogitsProcessor, Row};
+use super::{LogitsProcessor, Needs, Row};
 
 /// Forbids every run of tokens that occurred already: Paulus et al., *A deep reinforced model for
 /// abstractive summarization* (2017), section 2.5.
@@ -20,6 +20,10 @@ impl NoRepeatNGram {
 }
 
 impl LogitsProcessor for NoRepeatNGram {
+    fn needs(&self) -> Needs {
+        Needs::Nothing
+    }
+
     fn process(&mut self, row: &Row<'_>, scores: &mut [f32]) {
         let Some(begin) = (row.ids.len() + 1).checked_sub(self.size) else {
             return;
@@ -64,6 +68,10 @@ impl EncoderNoRepeatNGram {
 }
 
 impl LogitsProcessor for EncoderNoRepeatNGram {
+    fn needs(&self) -> Needs {
+        Needs::Nothing
+    }
+
     fn process(&mut self, row: &Row<'_>, scores: &mut [f32]) {
         let Some(begin) = (row.ids.len() + 1).checked_sub(self.size) else {
             return;

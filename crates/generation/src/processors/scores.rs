@@ -32,7 +32,7 @@ fn exp_sum(scores: &[f32], max: f32) -> f64 {
 }
 
 /// The logarithm of the sum of the exponentials.
-pub(crate) fn log_sum_exp(scores: &[f32]) -> f32 {
+pub fn log_sum_exp(scores: &[f32]) -> f32 {
     let max = greatest(scores);
     if max == f32::NEG_INFINITY {
         return max;

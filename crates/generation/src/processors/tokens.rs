@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::penalties::set;
-use super::{LogitsProcessor, Row};
+use super::{LogitsProcessor, Needs, Row};
 
 /// Forbids the end before a length is reached.
 #[derive(Debug, Clone)]
@@ -20,6 +20,10 @@ impl MinLength {
 }
 
 impl LogitsProcessor for MinLength {
+    fn needs(&self) -> Needs {
+        Needs::Nothing
+    }
+
     fn process(&mut self, row: &Row<'_>, scores: &mut [f32]) {
         if row.ids.len() < self.length {
             forbid(scores, &self.eos);
@@ -41,6 +45,10 @@ impl ForcedBos {
 }
 
 impl LogitsProcessor for ForcedBos {
+    fn needs(&self) -> Needs {
+        Needs::Nothing
+    }
+
     fn process(&mut self, row: &Row<'_>, scores: &mut [f32]) {
         if row.ids.len() == 1 {
             force(scores, &[self.token]);
@@ -63,6 +71,13 @@ impl ForcedEos {
 }
 
 impl LogitsProcessor for ForcedEos {
+    fn needs(&self) -> Needs {
+        match self.eos.len() {
+            1 => Needs::Nothing,
+            _ => Needs::All, // which of them is a matter of scores
+        }
+    }
+
     fn process(&mut self, row: &Row<'_>, scores: &mut [f32]) {
         if row.ids.len() + 1 == self.length {
             force(scores, &self.eos);
@@ -86,6 +101,10 @@ impl ForcedTokens {
 }
 
 impl LogitsProcessor for ForcedTokens {
+    fn needs(&self) -> Needs {
+        Needs::Nothing
+    }
+
     fn process(&mut self, row: &Row<'_>, scores: &mut [f32]) {
         if let Some(&token) = self.tokens.get(&row.ids.len()) {
             force(scores, &[token]);
@@ -107,6 +126,10 @@ impl Suppress {
 }
 
 impl LogitsProcessor for Suppress {
+    fn needs(&self) -> Needs {
+        Needs::Nothing
+    }
+
     fn process(&mut self, _row: &Row<'_>, scores: &mut [f32]) {
         forbid(scores, &self.tokens);
     }
@@ -127,6 +150,10 @@ impl SuppressAtBegin {
 }
 
 impl LogitsProcessor for SuppressAtBegin {
+    fn needs(&self) -> Needs {
+        Needs::Nothing
+    }
+
     fn process(&mut self, row: &Row<'_>, scores: &mut [f32]) {
         if row.ids.len() == self.begin {
             forbid(scores, &self.tokens);

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Bf16, F16, Simd};
+use super::{Bf16, F16, I8, Simd};
 
 /// A machine with AVX2, FMA and F16C.
 #[derive(Clone, Copy)]
@@ -44,6 +44,11 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn load_f16(self, p: *const F16) -> __m256 {
         unsafe { _mm256_cvtph_ps(_mm_loadu_si128(p.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(self, p: *const I8) -> __m256 {
+        unsafe { _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(p.cast()))) }
     }
 
     #[inline(always)]

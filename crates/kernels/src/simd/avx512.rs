@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Bf16, F16, Simd};
+use super::{Bf16, F16, I8, Simd};
 
 /// A machine with AVX-512 F, VL, BW and DQ, and with its `BF16`.
 #[derive(Clone, Copy)]
@@ -47,6 +47,11 @@ impl<const BF16: bool> Simd for Avx512<BF16> {
     #[inline(always)]
     unsafe fn load_f16(self, p: *const F16) -> __m512 {
         unsafe { _mm512_cvtph_ps(_mm256_loadu_si256(p.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(self, p: *const I8) -> __m512 {
+        unsafe { _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(p.cast()))) }
     }
 
     #[inline(always)]

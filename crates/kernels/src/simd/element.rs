@@ -22,6 +22,11 @@ impl Bf16 {
 #[repr(transparent)]
 pub(crate) struct F16(u16);
 
+/// A whole number of 8 bits, from −127 to 127.
+#[derive(Debug, Default, Clone, Copy)]
+#[repr(transparent)]
+pub(crate) struct I8(i8);
+
 /// A number type that tensors hold and kernels widen to `f32`.
 pub(crate) trait Element: Copy + Send + Sync + 'static {
     /// What libtorch calls it.
@@ -119,6 +124,26 @@ impl Element for F16 {
     unsafe fn load<S: Simd>(s: S, p: *const Self) -> S::V {
         // SAFETY: the caller's promise.
         unsafe { s.load_f16(p) }
+    }
+}
+
+impl Element for I8 {
+    const KIND: Kind = Kind::Int8;
+
+    #[inline(always)]
+    fn to_f32(self) -> f32 {
+        f32::from(self.0)
+    }
+
+    #[inline(always)]
+    fn from_f32(x: f32) -> Self {
+        Self(x.round_ties_even().clamp(-127.0, 127.0) as i8)
+    }
+
+    #[inline(always)]
+    unsafe fn load<S: Simd>(s: S, p: *const Self) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { s.load_i8(p) }
     }
 }
 

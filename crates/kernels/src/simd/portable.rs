@@ -1,6 +1,6 @@
 //! Plain Rust that any processor runs, and that compilers make vectors of.
 
-use super::{Bf16, Element, F16, Simd};
+use super::{Bf16, Element, F16, I8, Simd};
 
 const LANES: usize = 8;
 
@@ -38,6 +38,12 @@ impl Simd for Portable {
     unsafe fn load_f16(self, p: *const F16) -> Self::V {
         // SAFETY: valid for `LANES` values (the contract), of any alignment.
         unsafe { p.cast::<[F16; LANES]>().read_unaligned() }.map(Element::to_f32)
+    }
+
+    #[inline(always)]
+    unsafe fn load_i8(self, p: *const I8) -> Self::V {
+        // SAFETY: valid for `LANES` values (the contract), of any alignment.
+        unsafe { p.cast::<[I8; LANES]>().read_unaligned() }.map(Element::to_f32)
     }
 
     #[inline(always)]

@@ -109,7 +109,7 @@ impl Whisper {
                 .map(|i| builder.decoder_layer(&(at / &format!("layers.{i}")), decoder_heads, inner))
                 .collect::<Result<_, _>>()?,
             output_scale: None,
-            head,
+            head: head.into(),
             max_positions: Some(targets),
         };
         Ok(Self {

@@ -1,6 +1,6 @@
 //! The rules of times: they come in pairs, never go back, and come where words are unlikely.
 
-use sensorium_generation::processors::{LogitsProcessor, Row, log_softmax};
+use sensorium_generation::processors::{LogitsProcessor, Needs, Row, log_sum_exp};
 
 use super::Tokens;
 
@@ -31,6 +31,10 @@ impl Timestamps {
 }
 
 impl LogitsProcessor for Timestamps {
+    fn needs(&self) -> Needs {
+        Needs::From(self.first_time)
+    }
+
     fn process(&mut self, row: &Row<'_>, scores: &mut [f32]) {
         let first = self.first_time.min(scores.len());
         if let Some(score) = scores.get_mut(self.no_timestamps) {
@@ -60,11 +64,9 @@ impl LogitsProcessor for Timestamps {
                 scores[after..].fill(NEVER);
             }
         }
-        let mut likely = scores.to_vec();
-        log_softmax(&mut likely);
-        let times: f64 = likely[first..].iter().map(|&score| f64::from(score).exp()).sum();
-        let word = likely[..first].iter().copied().fold(NEVER, f32::max);
-        if times.ln() as f32 > word {
+        // What all probabilities are divided by does not matter here.
+        let word = scores[..first].iter().copied().fold(NEVER, f32::max);
+        if log_sum_exp(&scores[first..]) > word {
             scores[..first].fill(NEVER);
         }
     }

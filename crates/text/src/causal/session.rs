@@ -1,7 +1,7 @@
 //! A language model in the middle of writing.
 
 use sensorium_blocks::{KvCache, Mask, Rope, in_f32};
-use sensorium_generation::Session;
+use sensorium_generation::{Scores, Session};
 use tch::{Kind, Tensor};
 
 use super::stack::{Stack, Tokens};
@@ -58,6 +58,33 @@ impl<'a> CausalSession<'a> {
         let starts = Tensor::from_slice(&self.starts).to_device(device).unsqueeze(1);
         (columns - starts).clamp_min(0)
     }
+
+    /// Feeds `ids` `[rows, n]`; the hidden states at the last `last` of them, which are kept.
+    fn states(&mut self, ids: &Tensor, last: i64) -> Tensor {
+        let again = self.begin_again(ids);
+        let ids = again.as_ref().unwrap_or(ids);
+        let count = ids.size()[1];
+        let positions = self.positions(count, ids.device());
+        let tokens = Tokens {
+            ids,
+            positions: &positions,
+            len: self.len + count,
+        };
+        let starts = &self.starts;
+        let mask = |window: Option<i64>, cache: Option<&KvCache>| {
+            let (first, keys) = cache.map_or((0, count), |cache| cache.span_after(count));
+            Mask::causal(count, keys, first)
+                .with_window(window)
+                .with_starts(Some(starts))
+        };
+        let hidden = self
+            .stack
+            .forward(&tokens, Some(&mut self.caches), &mask, false, false);
+        self.len += count;
+        let hidden = hidden.last.narrow(1, count - last, last);
+        self.hidden = Some(hidden.shallow_clone());
+        hidden
+    }
 }
 
 impl Session for CausalSession<'_> {
@@ -76,30 +103,18 @@ impl Session for CausalSession<'_> {
 
     fn feed(&mut self, ids: &Tensor, last: i64) -> Tensor {
         tch::no_grad(|| {
-            let again = self.begin_again(ids);
-            let ids = again.as_ref().unwrap_or(ids);
-            let count = ids.size()[1];
-            let positions = self.positions(count, ids.device());
-            let tokens = Tokens {
-                ids,
-                positions: &positions,
-                len: self.len + count,
-            };
-            let starts = &self.starts;
-            let mask = |window: Option<i64>, cache: Option<&KvCache>| {
-                let (first, keys) = cache.map_or((0, count), |cache| cache.span_after(count));
-                Mask::causal(count, keys, first)
-                    .with_window(window)
-                    .with_starts(Some(starts))
-            };
-            let hidden = self
-                .stack
-                .forward(&tokens, Some(&mut self.caches), &mask, false, false);
-            self.len += count;
-            let hidden = hidden.last.narrow(1, count - last, last);
-            let logits = in_f32(&self.stack.logits(&hidden));
-            self.hidden = Some(hidden);
-            logits
+            let hidden = self.states(ids, last);
+            in_f32(&self.stack.logits(&hidden))
+        })
+    }
+
+    fn feed_greedily(&mut self, ids: &Tensor) -> Scores {
+        tch::no_grad(|| {
+            let hidden = self.states(ids, 1);
+            match self.stack.guess(&hidden) {
+                Some(guess) => Scores::Guess(guess),
+                None => Scores::Logits(in_f32(&self.stack.logits(&hidden))),
+            }
         })
     }
 

@@ -1,6 +1,6 @@
 //! What all decoder-only Transformers share: embeddings, a stack of layers, an output layer.
 
-use sensorium_blocks::{Block, Embedding, KvCache, Linear, Mask, Norm, Pass, Rope, Rotation};
+use sensorium_blocks::{Block, Embedding, Guess, Head, KvCache, Linear, Mask, Norm, Pass, Rope, Rotation};
 use tch::{Kind, Tensor};
 
 /// A decoder-only Transformer, put together by its family's file.
@@ -17,7 +17,7 @@ pub(crate) struct Stack {
     pub ropes: Vec<Rope>,
     pub layers: Vec<Layer>,
     pub norm: Option<Norm>,
-    pub head: Linear,
+    pub head: Head,
     /// Bounds the logits by `cap · tanh(logit / cap)`.
     pub softcap: Option<f64>,
     pub max_positions: i64,
@@ -83,7 +83,7 @@ impl Stack {
             ropes: Vec::new(),
             layers: Vec::new(),
             norm: None,
-            head,
+            head: head.into(),
             softcap: None,
             max_positions,
         }
@@ -142,6 +142,14 @@ impl Stack {
         match self.softcap {
             Some(cap) => (logits / cap).tanh() * cap,
             None => logits,
+        }
+    }
+
+    /// The same for the only row `hidden` `[1, 1, hidden]`, without computing all of them, where that is faster.
+    pub fn guess(&self, hidden: &Tensor) -> Option<Guess> {
+        match self.softcap {
+            Some(_) => None,
+            None => self.head.guess(hidden),
         }
     }
 

@@ -165,7 +165,7 @@ fn build(config: &Value, details: &Details, params: &Params) -> Result<Stack, Bu
             .map(|i| builder.decoder_layer(&(&decoder / &format!("layers.{i}"))))
             .collect::<Result<_, _>>()?,
         output_scale: None,
-        head,
+        head: head.into(),
         max_positions: Some(config.max_position_embeddings),
     };
     Ok(Stack { encoder, decoder })

@@ -101,7 +101,7 @@ pub(super) fn build(config: &Value, params: &Params) -> Result<Stack, BuildError
         output_scale: config
             .tie_word_embeddings
             .then_some((hidden as f64).sqrt().recip()),
-        head,
+        head: head.into(),
         max_positions: None,
     };
     Ok(Stack { encoder, decoder })
