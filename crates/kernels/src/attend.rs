@@ -18,7 +18,7 @@ use crate::strided::Strided;
 use crate::team::spread;
 
 /// Positions in a piece. Fixed, so that results do not depend on the number of threads.
-const PIECE: usize = 128;
+const PIECE: usize = 256;
 
 /// Which positions of a cache each row sees: all of the first `len` that nothing here excludes.
 #[derive(Debug, Clone, Copy, Default)]

@@ -76,7 +76,12 @@ impl<O: Element> Kernel for Gelu<'_, O> {
 #[inline(always)]
 fn exact<S: Simd>(s: S, x: S::V) -> S::V {
     let size = s.max(x, s.mul(x, s.splat(-1.0)));
-    let step = s.mul_add(size, s.splat(0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2), s.splat(1.0));
+    let size = s.min(s.splat(40.0), size); // of no weight beyond, and infinity times nothing is no number
+    let step = s.mul_add(
+        size,
+        s.splat(0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2),
+        s.splat(1.0),
+    );
     let t = s.div(s.splat(1.0), step);
     let mut p = s.splat(1.061_405_4);
     for c in [-1.453_152, 1.421_413_7, -0.284_496_74, 0.254_829_6] {
@@ -117,12 +122,25 @@ mod tests {
                         assert_eq!((y.kind(), y.size()), (kind, x.size()));
                         let y = y.to_kind(Kind::Double);
                         let error = ((&y - &expected).abs() - expected.abs() * relative).max();
-                        assert!(error.double_value(&[]) < 3e-7, "{level:?} {normal:?} {kind:?} {width}: {error}");
+                        assert!(
+                            error.double_value(&[]) < 3e-7,
+                            "{level:?} {normal:?} {kind:?} {width}: {error}"
+                        );
                     }
                 }
                 let odd = Tensor::from_slice(&[f32::NAN, f32::INFINITY, -1e30, 1e30, 0.0]);
                 let y = Vec::<f32>::try_from(gelu(&odd, normal)).unwrap();
-                assert!(y[0].is_nan() && y[1..] == [f32::INFINITY, 0.0, 1e30, 0.0], "{level:?} {normal:?}: {y:?}");
+                let [nan, infinite, low, high, zero] = y[..] else {
+                    unreachable!("five")
+                };
+                assert!(
+                    nan.is_nan() && infinite == f32::INFINITY && high == 1e30,
+                    "{level:?} {normal:?}"
+                );
+                assert!(
+                    low.abs() < 1e-7 && zero == 0.0,
+                    "{level:?} {normal:?}: {low} {zero}"
+                );
             }
         });
     }

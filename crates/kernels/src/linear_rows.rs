@@ -75,7 +75,10 @@ impl Product for Rows {
 /// If the sizes do not fit.
 pub(crate) fn scaled_row<W: Element>(x: &[f32], weight: &[W], scales: &[f32], out: &mut [f32]) {
     let (inputs, outputs) = (x.len(), scales.len());
-    assert!(weight.len() == outputs * inputs && out.len() == outputs, "sizes fit");
+    assert!(
+        weight.len() == outputs * inputs && out.len() == outputs,
+        "sizes fit"
+    );
     let size = piece(inputs * size_of::<W>(), outputs);
     let out = Parts::new(out);
     let level = Level::best();

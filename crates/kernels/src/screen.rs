@@ -18,6 +18,8 @@ use crate::team::spread;
 const MOST: f32 = 127.0;
 /// Outputs that a thread quantises at a time.
 const PIECE: usize = 256;
+/// Scores that are looked at together.
+const BLOCK: usize = 32;
 
 /// An output layer without a bias, and its weights in 8 bits with a scale for each output.
 #[derive(Debug)]
@@ -85,7 +87,8 @@ impl Screen {
             screen: self.clone(),
             x,
             scores,
-            known: vec![false; outputs],
+            known: Vec::new(),
+            is_known: vec![false; outputs],
             margin,
         })
     }
@@ -98,10 +101,12 @@ fn quantise<T: Element>(values: &[T], weight: &mut [I8], scales: &mut [f32]) {
     for ((values, weight), scale) in rows.zip(scales) {
         let values = values.iter().map(|value| value.to_f32());
         // Unlike with `max`, what is not a number stays.
-        let most = values.clone().fold(0.0, |most: f32, value| match value.abs() <= most {
-            true => most,
-            false => value.abs(),
-        });
+        let most = values
+            .clone()
+            .fold(0.0, |most: f32, value| match value.abs() <= most {
+                true => most,
+                false => value.abs(),
+            });
         // Of a row of zeros, too, so that its steps are a number.
         *scale = most.clamp(MOST * f32::MIN_POSITIVE, f32::INFINITY) / MOST;
         let steps = scale.recip();
@@ -118,8 +123,9 @@ pub struct Guess {
     /// `[1, in]`
     x: Tensor,
     scores: Vec<f32>,
-    /// Whether the score is the logit itself.
-    known: Vec<bool>,
+    /// Outputs whose score is the logit itself.
+    known: Vec<usize>,
+    is_known: Vec<bool>,
     /// How far other scores may be from their logits, in scales of their outputs.
     margin: f32,
 }
@@ -132,7 +138,10 @@ impl Guess {
 
     /// Makes the scores in `range` the logits, except those that are minus infinity.
     pub fn learn(&mut self, range: Range<usize>) {
-        let layer = self.screen.exact.narrow(0, range.start as i64, range.len() as i64);
+        let layer = self
+            .screen
+            .exact
+            .narrow(0, range.start as i64, range.len() as i64);
         let logits = linear_rows(&self.x, &layer, None);
         self.put(range, &logits);
     }
@@ -140,37 +149,53 @@ impl Guess {
     /// The greatest score in `range`, which is then the logit itself, and the first of those that are as great; none if
     /// all are minus infinity.
     pub fn greatest(&mut self, range: Range<usize>) -> Option<usize> {
-        let least = self.least(range.clone());
-        let margin = self.margin;
-        let part = self.scores[range.clone()].iter().zip(&self.screen.scales[range.clone()]);
-        let unknown = part.zip(&self.known[range.clone()]).zip(range.clone());
-        let candidates: Vec<i64> = unknown
-            .filter(|(((score, scale), known), _)| !**known && **score + **scale * margin >= least)
-            .filter(|(((score, _), _), _)| **score != f32::NEG_INFINITY)
-            .map(|(_, output)| output as i64)
-            .collect();
+        let candidates = self.candidates(range.clone());
         if !candidates.is_empty() {
-            let layer = self.screen.exact.index_select(0, &Tensor::from_slice(&candidates));
+            let index: Vec<i64> = candidates.iter().map(|&output| output as i64).collect();
+            let layer = self.screen.exact.index_select(0, &Tensor::from_slice(&index));
             let logits = linear_rows(&self.x, &layer, None);
-            self.put(candidates.iter().map(|&output| output as usize), &logits);
+            self.put(candidates.into_iter(), &logits);
         }
-        let mut best = None;
-        for output in range.filter(|&output| self.known[output]) {
-            let score = self.scores[output];
-            if score > best.map_or(f32::NEG_INFINITY, |best: usize| self.scores[best]) {
-                best = Some(output);
-            }
-        }
-        best
+        let allowed = self.known.iter().copied().filter(|output| range.contains(output));
+        let allowed = allowed.filter(|&output| self.scores[output] != f32::NEG_INFINITY);
+        allowed.max_by(|&a, &b| self.scores[a].total_cmp(&self.scores[b]).then(b.cmp(&a)))
     }
 
-    /// What the greatest logit in `range` is at least, and what rounds to the same.
-    fn least(&self, range: Range<usize>) -> f32 {
-        let part = self.scores[range.clone()].iter().zip(&self.screen.scales[range.clone()]);
-        let least = part
-            .zip(&self.known[range])
-            .map(|((score, scale), known)| if *known { *score } else { score - scale * self.margin })
-            .fold(f32::NEG_INFINITY, f32::max);
+    /// Outputs in `range` that are not known and may have the greatest logit.
+    fn candidates(&self, range: Range<usize>) -> Vec<usize> {
+        let (scores, scales) = (&self.scores[range.clone()], &self.screen.scales[range.clone()]);
+        let least = self.least(scores, scales);
+        let blocks = scores.chunks(BLOCK).zip(scales.chunks(BLOCK));
+        let mut candidates = Vec::new();
+        for ((scores, scales), first) in blocks.zip(range.step_by(BLOCK)) {
+            let may_be = |(score, scale): (&f32, &f32)| *score + *scale * self.margin >= least;
+            // All of a block at once: hardly any has a candidate.
+            if !scores
+                .iter()
+                .zip(scales)
+                .fold(false, |any, pair| any | may_be(pair))
+            {
+                continue;
+            }
+            let outputs = scores.iter().zip(scales).zip(first..);
+            let unknown = outputs.filter(|(pair, output)| {
+                may_be(*pair) && *pair.0 != f32::NEG_INFINITY && !self.is_known[*output]
+            });
+            candidates.extend(unknown.map(|(_, output)| output));
+        }
+        candidates
+    }
+
+    /// What the greatest of the logits is at least, and what rounds to the same.
+    fn least(&self, scores: &[f32], scales: &[f32]) -> f32 {
+        let mut lanes = [f32::NEG_INFINITY; BLOCK];
+        for (scores, scales) in scores.chunks(BLOCK).zip(scales.chunks(BLOCK)) {
+            for ((lane, score), scale) in lanes.iter_mut().zip(scores).zip(scales) {
+                let least = score - scale * self.margin;
+                *lane = if least > *lane { least } else { *lane };
+            }
+        }
+        let least = lanes.into_iter().fold(f32::NEG_INFINITY, f32::max);
         let last_place = match self.x.kind() {
             Kind::Float => 0.0,
             Kind::BFloat16 => 2f32.powi(-7),
@@ -185,7 +210,9 @@ impl Guess {
         for (output, &logit) in outputs.zip(logits.iter()) {
             if self.scores[output] != f32::NEG_INFINITY {
                 self.scores[output] = logit;
-                self.known[output] = true;
+                if !std::mem::replace(&mut self.is_known[output], true) {
+                    self.known.push(output);
+                }
             }
         }
     }
@@ -225,9 +252,16 @@ mod tests {
                         let mut logits = Vec::<f32>::try_from(logits.to_kind(Kind::Float)).unwrap();
                         let mut guess = screen.guess(&x).unwrap();
                         for (i, (guessed, logit)) in guess.scores.iter().zip(&logits).enumerate() {
-                            let rounding = if kind == Kind::Float { 0.0 } else { logit.abs() / 128.0 };
+                            let rounding = if kind == Kind::Float {
+                                0.0
+                            } else {
+                                logit.abs() / 128.0
+                            };
                             let margin = guess.margin * screen.scales[i] + rounding;
-                            assert!((guessed - logit).abs() <= margin, "{kind:?} {i}: {guessed} {logit}");
+                            assert!(
+                                (guessed - logit).abs() <= margin,
+                                "{kind:?} {i}: {guessed} {logit}"
+                            );
                         }
                         let all = 0..outputs as usize;
                         for _ in 0..3 {
@@ -256,7 +290,7 @@ mod tests {
         let screen = Arc::new(Screen::new(&weight).unwrap());
         let mut guess = screen.guess(&Tensor::randn([256], F32)).unwrap();
         guess.greatest(0..20_000);
-        let known = guess.known.iter().filter(|known| **known).count();
+        let known = guess.known.len();
         assert!((1..200).contains(&known), "{known}");
     }
 

@@ -80,6 +80,12 @@ impl<'a, T: Copy> Positions<'a, T> {
         (0..self.count).map(move |i| self.at(i))
     }
 
+    /// Where position `i` begins, or would begin; not to be read.
+    #[inline(always)]
+    pub(crate) fn ahead(&self, i: usize) -> *const T {
+        self.start.wrapping_add(i * self.stride)
+    }
+
     /// Position `i`: `head_dim` elements.
     #[inline(always)]
     pub(crate) fn at(&self, i: usize) -> &'a [T] {

@@ -3,8 +3,8 @@
 use tch::Tensor;
 
 use super::writer::{Sequence, Writer, row_of};
-use crate::session::Scores;
 use crate::output::Finish;
+use crate::session::Scores;
 use crate::{Error, Flow, Generated};
 
 /// Greedy search or sampling. A sequence that has ended leaves the computation.

@@ -7,6 +7,18 @@ use crate::strided::Positions;
 /// Query heads worked on at a time.
 const GROUP: usize = 4;
 
+/// Keys that are asked for ahead of the one that is worked on: a piece ends before the processor has seen the pattern.
+const AHEAD: usize = 64;
+
+/// Asks for what lies at `position`, or behind the tensor.
+#[inline(always)]
+fn ask_for<S: Simd, T>(s: S, start: *const T, len: usize) {
+    const LINE: usize = 64;
+    for at in (0..len).step_by(LINE / size_of::<T>()) {
+        s.prefetch(start.wrapping_add(at));
+    }
+}
+
 /// Some neighbouring positions of one key head, and the query heads that it serves.
 pub(super) struct Piece<'a, T> {
     pub(super) call: &'a Call<'a>,
@@ -45,7 +57,7 @@ impl<T: Element> Piece<'_, T> {
         let q = &self.q[head * dim..][..G * dim];
         let partial = &mut self.partial[head * (dim + 2)..][..G * (dim + 2)];
         let mut weights = [[0.0f32; PIECE]; G];
-        scores(s, q, &self.k, &mut weights);
+        scores(s, q, &self.k, &self.v, &mut weights);
         for (weights, partial) in weights.iter_mut().zip(partial.chunks_mut(dim + 2)) {
             (partial[0], partial[1]) = softmax(s, self.call, &mut weights[..], self.k.count());
         }
@@ -69,17 +81,21 @@ impl<T: Element> Piece<'_, T> {
     }
 }
 
-/// The products of `G` queries with each key.
+/// The products of `G` queries with each key; meanwhile the values are brought near.
 #[inline(always)]
 fn scores<S: Simd, T: Element, const G: usize>(
     s: S,
     q: &[f32],
     k: &Positions<'_, T>,
+    v: &Positions<'_, T>,
     scores: &mut [[f32; PIECE]; G],
 ) {
     let dim = q.len() / G;
     let whole = dim - dim % S::LANES;
-    for (t, k) in k.iter().enumerate() {
+    for t in 0..k.count() {
+        ask_for(s, k.ahead(t + AHEAD), dim);
+        ask_for(s, v.ahead(t), dim);
+        let k = k.at(t);
         assert!(k.len() == dim);
         let mut sums = [s.splat(0.0); G];
         let mut i = 0;
