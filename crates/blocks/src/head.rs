@@ -1,7 +1,6 @@
 //! The output layer of models that write tokens.
 
 use std::cell::OnceCell;
-use std::sync::Arc;
 
 use sensorium_kernels::{self as kernels, Guess, Screen};
 use tch::{Device, Tensor};
@@ -13,7 +12,7 @@ use crate::Linear;
 pub struct Head {
     layer: Linear,
     /// Made when first needed; none where it cannot be, or would not be faster.
-    screen: OnceCell<Option<Arc<Screen>>>,
+    screen: OnceCell<Option<Screen>>,
 }
 
 impl From<Linear> for Head {
@@ -46,7 +45,7 @@ impl Head {
         }
         let screen = self.screen.get_or_init(|| {
             let weight = self.layer.weight_alone()?;
-            (weight.size()[0] >= Self::MANY).then(|| Screen::new(weight).map(Arc::new))?
+            (weight.size()[0] >= Self::MANY).then(|| Screen::new(weight))?
         });
         screen.as_ref()?.guess(x)
     }

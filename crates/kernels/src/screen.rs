@@ -21,11 +21,18 @@ const PIECE: usize = 256;
 /// Scores that are looked at together.
 const BLOCK: usize = 32;
 
-/// An output layer without a bias, and its weights in 8 bits with a scale for each output.
+/// An output layer without a bias, and its weights in 8 bits.
 #[derive(Debug)]
 pub struct Screen {
     /// The weights themselves, `[out, in]`.
     exact: Tensor,
+    coarse: Arc<Coarse>,
+}
+
+/// Weights in 8 bits.
+#[derive(Debug)]
+struct Coarse {
+    /// `[out, in]`
     weight: Vec<I8>,
     /// One for each output.
     scales: Vec<f32>,
@@ -43,14 +50,13 @@ impl Screen {
         }
         let (outputs, inputs) = (outputs as usize, inputs as usize);
         let values = Floating::of(weight, "weight");
-        let mut screen = Self {
-            exact: weight.detach(),
+        let mut coarse = Coarse {
             weight: vec![I8::default(); outputs * inputs],
             scales: vec![0.0; outputs],
             inputs,
         };
-        let weights = Parts::new(&mut screen.weight);
-        let scales = Parts::new(&mut screen.scales);
+        let weights = Parts::new(&mut coarse.weight);
+        let scales = Parts::new(&mut coarse.scales);
         spread(1, outputs.div_ceil(PIECE), |piece| {
             let part = piece * PIECE..outputs.min((piece + 1) * PIECE);
             let all = part.start * inputs..part.end * inputs;
@@ -64,8 +70,11 @@ impl Screen {
                 Floating::F16(values) => quantise(&values[all], weight, scales),
             }
         });
-        let finite = screen.scales.iter().all(|scale| scale.is_finite());
-        finite.then_some(screen)
+        let finite = coarse.scales.iter().all(|scale| scale.is_finite());
+        finite.then(|| Self {
+            exact: weight.detach(),
+            coarse: Arc::new(coarse),
+        })
     }
 
     /// What the logits of the one row `x` `[…, in]` are about, unless it is not finite; [`linear_rows`] without a bias
@@ -73,18 +82,24 @@ impl Screen {
     ///
     /// # Panics
     /// If `x` is not one row of the layer's inputs on the CPU.
-    pub fn guess(self: &Arc<Self>, x: &Tensor) -> Option<Guess> {
+    pub fn guess(&self, x: &Tensor) -> Option<Guess> {
         let x = x.detach().contiguous().view([1, -1]);
-        let outputs = self.scales.len();
+        let Coarse {
+            weight,
+            scales,
+            inputs,
+        } = self.coarse.as_ref();
+        let outputs = scales.len();
         let values = Floating::of(&x, "x").widen();
         let mut scores = vec![0.0; outputs];
-        scaled_row(&values, &self.weight, &self.scales, &mut scores);
+        scaled_row(&values, weight, scales, &mut scores);
         // Half a step for each weight, and what rounding may do to either sum.
-        let step = 0.5 + 2.0 * MOST * self.inputs as f32 * f32::EPSILON;
+        let step = 0.5 + 2.0 * MOST * *inputs as f32 * f32::EPSILON;
         let margin = 1.001 * step * values.iter().map(|x| x.abs()).sum::<f32>();
         drop(values);
         margin.is_finite().then(|| Guess {
-            screen: self.clone(),
+            exact: self.exact.shallow_clone(),
+            coarse: self.coarse.clone(),
             x,
             scores,
             known: Vec::new(),
@@ -119,7 +134,8 @@ fn quantise<T: Element>(values: &[T], weight: &mut [I8], scales: &mut [f32]) {
 /// What is known of a row's logits: every one to within a margin, and some exactly.
 #[derive(Debug)]
 pub struct Guess {
-    screen: Arc<Screen>,
+    exact: Tensor,
+    coarse: Arc<Coarse>,
     /// `[1, in]`
     x: Tensor,
     scores: Vec<f32>,
@@ -138,10 +154,7 @@ impl Guess {
 
     /// Makes the scores in `range` the logits, except those that are minus infinity.
     pub fn learn(&mut self, range: Range<usize>) {
-        let layer = self
-            .screen
-            .exact
-            .narrow(0, range.start as i64, range.len() as i64);
+        let layer = self.exact.narrow(0, range.start as i64, range.len() as i64);
         let logits = linear_rows(&self.x, &layer, None);
         self.put(range, &logits);
     }
@@ -152,7 +165,7 @@ impl Guess {
         let candidates = self.candidates(range.clone());
         if !candidates.is_empty() {
             let index: Vec<i64> = candidates.iter().map(|&output| output as i64).collect();
-            let layer = self.screen.exact.index_select(0, &Tensor::from_slice(&index));
+            let layer = self.exact.index_select(0, &Tensor::from_slice(&index));
             let logits = linear_rows(&self.x, &layer, None);
             self.put(candidates.into_iter(), &logits);
         }
@@ -163,7 +176,7 @@ impl Guess {
 
     /// Outputs in `range` that are not known and may have the greatest logit.
     fn candidates(&self, range: Range<usize>) -> Vec<usize> {
-        let (scores, scales) = (&self.scores[range.clone()], &self.screen.scales[range.clone()]);
+        let (scores, scales) = (&self.scores[range.clone()], &self.coarse.scales[range.clone()]);
         let least = self.least(scores, scales);
         let blocks = scores.chunks(BLOCK).zip(scales.chunks(BLOCK));
         let mut candidates = Vec::new();
@@ -196,12 +209,13 @@ impl Guess {
             }
         }
         let least = lanes.into_iter().fold(f32::NEG_INFINITY, f32::max);
-        let last_place = match self.x.kind() {
+        // What either is rounded by at most, and least where numbers are small.
+        let rounding = match self.x.kind() {
             Kind::Float => 0.0,
-            Kind::BFloat16 => 2f32.powi(-7),
-            _ => 2f32.powi(-10),
+            Kind::BFloat16 => least.abs() * 2f32.powi(-7),
+            _ => least.abs() * 2f32.powi(-10) + 2f32.powi(-23),
         };
-        least - least.abs() * last_place
+        least - rounding
     }
 
     fn put(&mut self, outputs: impl Iterator<Item = usize>, logits: &Tensor) {
@@ -238,9 +252,9 @@ mod tests {
                 for (outputs, inputs) in [(5000, 64), (301, 33), (7, 1)] {
                     let weight = Tensor::randn([outputs, inputs], F32).to_kind(kind);
                     // Equal rows, and a row of zeros.
-                    let _ = weight.get(outputs - 1).copy_(&weight.get(0));
+                    weight.get(outputs - 1).copy_(&weight.get(0));
                     let _ = weight.get(outputs / 2).zero_();
-                    let screen = Arc::new(Screen::new(&weight).unwrap());
+                    let screen = Screen::new(&weight).unwrap();
                     for round in 0..20 {
                         // Some see the first and the last row as the greatest.
                         let x = match round % 4 {
@@ -252,12 +266,12 @@ mod tests {
                         let mut logits = Vec::<f32>::try_from(logits.to_kind(Kind::Float)).unwrap();
                         let mut guess = screen.guess(&x).unwrap();
                         for (i, (guessed, logit)) in guess.scores.iter().zip(&logits).enumerate() {
-                            let rounding = if kind == Kind::Float {
-                                0.0
-                            } else {
-                                logit.abs() / 128.0
+                            let rounding = match kind {
+                                Kind::Float => 0.0,
+                                Kind::BFloat16 => logit.abs() / 256.0,
+                                _ => logit.abs() / 2048.0 + 2f32.powi(-25),
                             };
-                            let margin = guess.margin * screen.scales[i] + rounding;
+                            let margin = 1.001 * (guess.margin * screen.coarse.scales[i] + rounding);
                             assert!(
                                 (guessed - logit).abs() <= margin,
                                 "{kind:?} {i}: {guessed} {logit}"
@@ -287,7 +301,7 @@ mod tests {
     fn most_of_the_layer_is_never_read() {
         tch::manual_seed(9);
         let weight = Tensor::randn([20_000, 256], F32);
-        let screen = Arc::new(Screen::new(&weight).unwrap());
+        let screen = Screen::new(&weight).unwrap();
         let mut guess = screen.guess(&Tensor::randn([256], F32)).unwrap();
         guess.greatest(0..20_000);
         let known = guess.known.len();
@@ -297,7 +311,7 @@ mod tests {
     #[test]
     fn what_is_not_finite_is_not_screened() {
         let weight = Tensor::ones([10, 4], F32);
-        let screen = Arc::new(Screen::new(&weight).unwrap());
+        let screen = Screen::new(&weight).unwrap();
         assert!(screen.guess(&(Tensor::ones([4], F32) * f64::NAN)).is_none());
         let mut all_out = screen.guess(&Tensor::ones([4], F32)).unwrap();
         all_out.scores().fill(f32::NEG_INFINITY);

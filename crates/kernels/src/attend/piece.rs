@@ -92,16 +92,15 @@ fn scores<S: Simd, T: Element, const G: usize>(
 ) {
     let dim = q.len() / G;
     let whole = dim - dim % S::LANES;
-    for t in 0..k.count() {
+    for (t, key) in k.iter().enumerate() {
         ask_for(s, k.ahead(t + AHEAD), dim);
         ask_for(s, v.ahead(t), dim);
-        let k = k.at(t);
-        assert!(k.len() == dim);
+        assert!(key.len() == dim);
         let mut sums = [s.splat(0.0); G];
         let mut i = 0;
         while i < whole {
-            // SAFETY: `i + LANES <= dim`, the length of `k` and of each query.
-            let k = unsafe { T::load(s, k.as_ptr().add(i)) };
+            // SAFETY: `i + LANES <= dim`, the length of `key` and of each query.
+            let k = unsafe { T::load(s, key.as_ptr().add(i)) };
             for (g, sum) in sums.iter_mut().enumerate() {
                 // SAFETY: as above.
                 *sum = s.mul_add(k, unsafe { s.load(q.as_ptr().add(g * dim + i)) }, *sum);
@@ -111,7 +110,7 @@ fn scores<S: Simd, T: Element, const G: usize>(
         for (g, sum) in sums.iter().enumerate() {
             let mut sum = s.sum(*sum);
             for i in whole..dim {
-                sum += k[i].to_f32() * q[g * dim + i];
+                sum += key[i].to_f32() * q[g * dim + i];
             }
             scores[g][t] = sum;
         }
