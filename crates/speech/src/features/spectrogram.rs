@@ -56,6 +56,20 @@ pub trait Spectrogram {
     fn part(&mut self, from: i64, frames: i64) -> Result<Tensor, Error>;
 }
 
+impl<S: Spectrogram + ?Sized> Spectrogram for &mut S {
+    fn frames(&self) -> i64 {
+        (**self).frames()
+    }
+
+    fn sound(&self) -> i64 {
+        (**self).sound()
+    }
+
+    fn part(&mut self, from: i64, frames: i64) -> Result<Tensor, Error> {
+        (**self).part(from, frames)
+    }
+}
+
 /// A spectrogram in memory.
 #[derive(Debug)]
 pub struct WholeSpectrogram {
@@ -110,6 +124,9 @@ impl<'a, S: Samples> SpectrogramParts<'a, S> {
         let mut most = 0f64;
         for from in (0..frames).step_by(BLOCK) {
             let around = parts.around(from, BLOCK.min(frames - from))?;
+            if is_silent(&around) {
+                continue;
+            }
             spectrum.powers(&around, |_, powers| {
                 most = bank.apply(powers).fold(most, f64::max);
             });
@@ -137,6 +154,11 @@ impl<'a, S: Samples> SpectrogramParts<'a, S> {
     }
 }
 
+/// Nothing at all is heard, not even noise.
+fn is_silent(samples: &[f32]) -> bool {
+    samples.iter().all(|&sample| sample == 0.0)
+}
+
 impl<S: Samples> Spectrogram for SpectrogramParts<'_, S> {
     fn frames(&self) -> i64 {
         self.frames as i64
@@ -152,6 +174,14 @@ impl<S: Samples> Spectrogram for SpectrogramParts<'_, S> {
             return Ok(Tensor::zeros([mels, 0], (Kind::Float, Device::Cpu)));
         }
         let around = self.around(from as usize, frames as usize)?;
+        if is_silent(&around) {
+            let value = WhisperFeatures::scaled(WhisperFeatures::logarithm(0.0), self.loudest);
+            return Ok(Tensor::full(
+                [mels, frames],
+                f64::from(value),
+                (Kind::Float, Device::Cpu),
+            ));
+        }
         let spectrum: Spectrum = self.features.spectrum(Padding::None);
         let values = self
             .features

@@ -127,9 +127,14 @@ impl WhisperFeatures {
         });
         let loudest = loudest.unwrap_or_else(|| values.iter().copied().fold(f32::NEG_INFINITY, f32::max));
         for value in &mut values {
-            *value = (value.max(loudest - 8.0) + 4.0) / 4.0;
+            *value = Self::scaled(*value, loudest);
         }
         values
+    }
+
+    /// A logarithm as the model takes it.
+    pub(super) fn scaled(value: f32, loudest: f32) -> f32 {
+        (value.max(loudest - 8.0) + 4.0) / 4.0
     }
 
     pub(super) fn logarithm(value: f64) -> f32 {

@@ -1,39 +1,48 @@
 //! Speech to text by Whisper (arXiv 2212.04356): recordings of any length, in windows of 30 seconds.
 //!
 //! Windows follow each other as in the reference (`WhisperGenerationMixin.generate` of transformers, release 5):
-//! where a window's last words have times, the next one begins there.
+//! where a window's last words have times, the next one begins there. [`Checks`] are those of the reference program
+//! (`openai/whisper`).
 
 mod alignment;
+mod inventions;
 mod join;
+mod log_probs;
+mod prompt;
 mod quality;
+mod recording;
 mod segments;
+#[cfg(test)]
+mod tests;
 mod times;
 mod timestamps;
+mod together;
 mod tokens;
 mod transcript;
 mod windows;
 mod words;
+mod write;
 
 use sensorium_blocks::Params;
 use sensorium_blocks::seq2seq::Decoder;
-use sensorium_generation::{DecoderSession, GenerationConfig, Options, Prompt, generate};
+use sensorium_generation::GenerationConfig;
 use sensorium_hub::Model;
 use sensorium_tokenizer::{DecodeOptions, Tokenizer};
 use serde_json::Value;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use crate::audio::Audio;
 use crate::error::Error;
-use crate::features::{Extractor, Samples, SpectrogramParts, WhisperFeatures, WholeSpectrogram};
+use crate::features::{Extractor, Samples, Spectrogram, SpectrogramParts, WhisperFeatures, WholeSpectrogram};
 use crate::models::whisper::Whisper;
 
-pub use quality::Checks;
+pub use quality::{Checks, Quality};
+pub use recording::Recording;
 pub use segments::Segment;
 pub use tokens::{Task, Tokens};
 pub use transcript::{Chunk, Transcript};
 
 use times::Part;
-use timestamps::Timestamps;
 
 /// Seconds of a step between timestamps.
 pub const STEP: f64 = 0.02;
@@ -46,6 +55,8 @@ pub struct WhisperRecognizer {
     tokenizer: Tokenizer,
     tokens: Tokens,
     published: GenerationConfig,
+    /// The task that the model's settings name.
+    task: Option<Task>,
     /// The token for silence.
     no_speech: Option<i64>,
     /// Heads that follow the speech, by layer and number.
@@ -74,6 +85,14 @@ pub struct WhisperOptions {
     pub generation: GenerationConfig,
     /// What windows must pass, else they are written again or left out.
     pub checks: Option<Checks>,
+}
+
+impl WhisperOptions {
+    /// Whether words are left out that nobody said.
+    fn reviews(&self) -> bool {
+        let checks = self.checks.as_ref();
+        checks.is_some_and(|checks| checks.hallucination_silence.is_some())
+    }
 }
 
 impl WhisperRecognizer {
@@ -115,9 +134,13 @@ impl WhisperRecognizer {
             Some(_) => model.json_as("generation_config.json")?,
             None => config.clone(),
         };
-        let published = serde_json::from_value(settings.clone())
+        let mut published: GenerationConfig = serde_json::from_value(settings.clone())
             .map_err(|error| Error::in_file(model, "generation_config.json", error))?;
+        let tokens = Tokens::new(model, &settings, &tokenizer)?;
+        // Older files force the language, the task and that there are no times: that is said by the prompt.
+        let forced = published.forced_decoder_ids.take().unwrap_or_default();
         Ok(Self {
+            task: forced.iter().find_map(|&(_, id)| tokens.task_of(id?)),
             alignment: alignment_heads(model, &settings, network.decoder())?,
             median: config
                 .get("median_filter_width")
@@ -126,7 +149,7 @@ impl WhisperRecognizer {
             no_speech: ["<|nospeech|>", "<|nocaptions|>"]
                 .iter()
                 .find_map(|token| tokenizer.id(token)),
-            tokens: Tokens::new(model, &settings, &tokenizer)?,
+            tokens,
             model: network,
             features,
             tokenizer,
@@ -184,27 +207,53 @@ impl WhisperRecognizer {
     /// As [`transcribe`](Self::transcribe), if samples cannot be read, and those of `each`, which end the hearing.
     pub fn listen(
         &self,
-        mut samples: impl Samples,
+        samples: impl Samples,
         options: &WhisperOptions,
         each: &mut dyn FnMut(Segment) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        self.alone(self.recording(samples)?, options, each)
+    }
+
+    /// What is said in a spectrogram of any length: `each` is given segment after segment, as soon as it is known.
+    ///
+    /// # Errors
+    /// As [`transcribe`](Self::transcribe), and those of `each`, which end the hearing.
+    pub fn hear(
+        &self,
+        mels: &mut dyn Spectrogram,
+        options: &WhisperOptions,
+        each: &mut dyn FnMut(Segment) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.alone(Recording::new(mels), options, each)
+    }
+
+    fn alone(
+        &self,
+        recording: Recording<'_>,
+        options: &WhisperOptions,
+        each: &mut dyn FnMut(Segment) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut each = |_: usize, segment| each(segment);
+        let results = self.hear_together([Ok(recording)], 1, options, &mut each);
+        results.into_iter().collect()
+    }
+
+    /// `samples` at [`rate`](Self::rate) as a recording. Of a long one only windows that are being heard are in memory;
+    /// a shorter one than a window is padded.
+    ///
+    /// # Errors
+    /// If samples cannot be read.
+    pub fn recording<'a>(&'a self, mut samples: impl Samples + 'a) -> Result<Recording<'a>, Error> {
         let count = samples.count();
-        let long = count > self.features.window();
-        let options = WhisperOptions {
-            timestamps: options.timestamps || options.words || long,
-            ..options.clone()
-        };
-        if long {
-            let mut mels = SpectrogramParts::new(&self.features, samples)?;
-            return self.hear(&mut mels, &options, each);
+        if count > self.features.window() {
+            return Ok(Recording::new(SpectrogramParts::new(&self.features, samples)?));
         }
         let mut all = vec![0.0; count];
         samples.read(0, &mut all)?;
-        let mut mels = WholeSpectrogram {
+        Ok(Recording::new(WholeSpectrogram {
             mels: self.features.windows(&[all]).values.squeeze_dim(0),
             sound: (count / self.features.hop_length) as i64,
-        };
-        self.hear(&mut mels, &options, each)
+        }))
     }
 
     /// The text of tokens, without special ones and times.
@@ -240,85 +289,6 @@ impl WhisperRecognizer {
             .map(|(start, end, ids)| Ok((start, end, self.text(&ids)?)))
             .collect()
     }
-
-    fn encode(&self, mels: &Tensor) -> Tensor {
-        tch::no_grad(|| self.model.encode(&mels.unsqueeze(0).to_device(self.device)))
-    }
-
-    /// Tokens for one window, of which the first `steps` steps are no padding; without what came before and without
-    /// the end; above a `temperature` of 0 drawn by chance.
-    fn write(
-        &self,
-        states: &Tensor,
-        start: &[i64],
-        steps: i64,
-        options: &WhisperOptions,
-        temperature: f64,
-    ) -> Result<Written, Error> {
-        let mut config = options.generation.clone().merge(&self.published);
-        if temperature > 0.0 {
-            config.num_beams = None;
-            config.do_sample = Some(true);
-            config.temperature = Some(temperature as _);
-        }
-        let most = usize::try_from(self.model.max_tokens()).unwrap_or(usize::MAX);
-        if config.max_new_tokens.is_none() {
-            let first = start.len().min((most / 2).saturating_sub(1));
-            let length = config.max_length.unwrap_or(most).saturating_add(first);
-            config.max_length = Some(length.min(most));
-        }
-        let memory = tch::no_grad(|| self.model.remember(states));
-        let mut session = DecoderSession::new(self.model.decoder(), memory, 0, self.device);
-        let mut generation = Options::default();
-        if options.timestamps {
-            let begin = start.len();
-            generation
-                .processors
-                .push(Box::new(Timestamps::new(&self.tokens, begin)));
-        }
-        let prompt = Prompt::single(start)?;
-        let written = generate(&mut session, &prompt, &config, generation)?;
-        let mut ids = written
-            .into_iter()
-            .next()
-            .map_or(Vec::new(), |written| written.ids);
-        let ended = ids.last() == Some(&self.tokens.end);
-        while ids.last() == Some(&self.tokens.end) {
-            ids.pop();
-        }
-        let times = match options.words {
-            true => self.token_times(states, start, &ids, ended, steps),
-            false => Vec::new(),
-        };
-        Ok(Written { ids, times })
-    }
-
-    /// When each of `ids` is said, in seconds since the window's beginning.
-    fn token_times(&self, states: &Tensor, start: &[i64], ids: &[i64], ended: bool, steps: i64) -> Vec<f64> {
-        let all: Vec<i64> = start.iter().chain(ids).copied().collect();
-        // As in the reference a last token that is not the end was never attended from.
-        let attended = if ended {
-            ids.len()
-        } else {
-            ids.len().saturating_sub(1)
-        };
-        let weights = tch::no_grad(|| {
-            let memory = self.model.remember(states);
-            let all = Tensor::from_slice(&all).view([1, -1]).to_device(self.device);
-            let weights = self.model.decoder().cross_weights(&all, &memory, &self.alignment);
-            weights.get(0).narrow(1, start.len() as i64, attended as i64)
-        });
-        let mut times = alignment::token_times(&weights.to_device(Device::Cpu), steps, self.median);
-        times.resize(ids.len(), times.last().copied().unwrap_or(0.0));
-        times
-    }
-}
-
-/// What the decoder wrote for a window.
-struct Written {
-    ids: Vec<i64>,
-    /// When each is said, in seconds since the window's beginning; empty if nobody asked.
-    times: Vec<f64>,
 }
 
 /// The heads that follow the speech: those that the model's settings name, or else all of the upper half.

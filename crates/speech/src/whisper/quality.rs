@@ -2,37 +2,41 @@
 
 use std::io::Write;
 
+use super::write::Written;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
-use sensorium_blocks::in_f32;
-use tch::{Kind, Tensor};
-
-use super::{WhisperRecognizer, Written};
-use crate::error::Error;
 
 /// The reference program's limits.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checks {
     /// What words are drawn with, one after the other until a window passes; the first is 0 for the likeliest words.
     pub temperatures: Vec<f64>,
+    /// How often words are drawn at each temperature above 0: the likeliest are taken.
+    pub best_of: usize,
     /// Texts that can be packed smaller than this go round in circles.
     pub compression_ratio: f64,
     /// The mean logarithm of a token's probability below which it is guessed.
     pub log_prob: f64,
     /// The probability of silence above which guesses are left out.
     pub no_speech: f64,
-    /// The words of each window are shown to the model before the next one.
+    /// The words of each window are shown to the model before the next one; else it sees those that were expected
+    /// before the first window alone.
     pub condition_on_previous: bool,
+    /// Odd words (unlikely ones, too short or too long ones) are left out where so many seconds of silence are around
+    /// them. Finds when words are said.
+    pub hallucination_silence: Option<f64>,
 }
 
 impl Default for Checks {
     fn default() -> Self {
         Self {
             temperatures: vec![0.0, 0.2, 0.4, 0.6, 0.8, 1.0],
+            best_of: 5,
             compression_ratio: 2.4,
             log_prob: -1.0,
             no_speech: 0.6,
             condition_on_previous: true,
+            hallucination_silence: None,
         }
     }
 }
@@ -61,9 +65,9 @@ pub(super) enum Verdict {
     Silence,
 }
 
-/// What was written, measured.
+/// What was written for a window, measured.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Quality {
+pub struct Quality {
     /// Bytes of the text for each byte when packed.
     pub compression_ratio: f64,
     /// Mean logarithm of the tokens' probabilities, the end's among them.
@@ -72,42 +76,14 @@ pub(super) struct Quality {
     pub no_speech: f64,
 }
 
-impl WhisperRecognizer {
-    /// Measures what was written for a window after `start`.
-    pub(super) fn quality(
-        &self,
-        states: &Tensor,
-        start: &[i64],
-        written: &Written,
-    ) -> Result<Quality, Error> {
-        let text = self.text(&written.ids)?;
-        let mut targets = written.ids.clone();
-        targets.push(self.tokens.end);
-        let all: Vec<i64> = start.iter().chain(&written.ids).copied().collect();
-        let begin = start.iter().rposition(|&id| id == self.tokens.start).unwrap_or(0);
-        let likely = tch::no_grad(|| {
-            let memory = self.model.remember(states);
-            let ids = Tensor::from_slice(&all).view([1, -1]).to_device(self.device);
-            let decoder = self.model.decoder();
-            let states = decoder.forward(&ids, Default::default(), &memory, None, false, None);
-            in_f32(&decoder.logits(&states))
-                .squeeze_dim(0)
-                .log_softmax(-1, Kind::Float)
-        });
-        let chosen = likely.narrow(0, start.len() as i64 - 1, targets.len() as i64);
-        let index = Tensor::from_slice(&targets).unsqueeze(1).to_device(self.device);
-        let log_prob = chosen
-            .gather(1, &index, false)
-            .mean(Kind::Float)
-            .double_value(&[]);
-        let no_speech = self
-            .no_speech
-            .map_or(0.0, |id| likely.double_value(&[begin as i64, id]).exp());
-        Ok(Quality {
-            compression_ratio: compression_ratio(text.trim()),
-            log_prob,
+impl Quality {
+    /// Of `text`, which was `written`, where nobody speaks with a probability of `no_speech`.
+    pub(super) fn new(text: &str, written: &Written, no_speech: f64) -> Self {
+        Self {
+            compression_ratio: compression_ratio(text),
+            log_prob: written.log_prob() / (written.ids.len() + 1) as f64,
             no_speech,
-        })
+        }
     }
 }
 

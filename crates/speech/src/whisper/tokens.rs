@@ -103,6 +103,12 @@ impl Tokens {
         known.map(|(code, _)| code.as_str())
     }
 
+    /// The task of a token.
+    pub(super) fn task_of(&self, token: i64) -> Option<Task> {
+        let tasks = [Task::Transcribe, Task::Translate];
+        tasks.into_iter().find(|&task| self.task(task) == Some(token))
+    }
+
     /// The token of a task, in models that have several.
     pub(super) fn task(&self, task: Task) -> Option<i64> {
         match task {

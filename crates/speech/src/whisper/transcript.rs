@@ -1,7 +1,8 @@
 //! Recordings as texts with times.
 
+use super::inventions::LikelyWord;
 use super::join::{self, Heard, Marks};
-use super::words;
+use super::words::{self, Word};
 use super::{Segment, WhisperOptions, WhisperRecognizer};
 use crate::audio::Audio;
 use crate::ctc::{Chunks, Piece};
@@ -68,21 +69,52 @@ impl WhisperRecognizer {
     /// # Errors
     /// If the tokenizer refuses the tokens.
     pub fn chunk(&self, segment: &Segment) -> Result<Chunk, Error> {
-        let (mut ids, mut times, mut start) = (Vec::new(), Vec::new(), segment.start);
-        for (i, &id) in segment.ids.iter().enumerate() {
-            let end = segment.times.get(i).copied().map(join::rounded);
-            if id < self.tokens.end {
-                ids.push(id);
-                times.extend(end.map(|end| [start, end]));
-            }
-            start = end.unwrap_or(start);
-        }
+        let (ids, times, _) = self.spoken(segment);
         Ok(Chunk {
             text: self.text(&ids)?,
             start: Some(segment.start),
             end: Some(segment.end),
             words: self.timed(&ids, &times, segment.language.as_deref())?,
         })
+    }
+
+    /// The words of a segment that knows when its tokens are said and how likely they are.
+    pub(super) fn likely_words(&self, segment: &Segment) -> Result<Vec<LikelyWord>, Error> {
+        let (ids, times, log_probs) = self.spoken(segment);
+        let words = words::words(
+            &self.tokenizer,
+            &ids,
+            self.tokens.end,
+            segment.language.as_deref(),
+        )?;
+        let word = |word: Word| {
+            let span = span(&word, &times)?;
+            let likely = |&token: &usize| f64::from(log_probs.get(token).copied().unwrap_or_default()).exp();
+            let probability = word.tokens.iter().map(likely).sum::<f64>() / word.tokens.len() as f64;
+            Some(LikelyWord {
+                text: word.text,
+                start: span[0],
+                end: span[1],
+                probability,
+            })
+        };
+        Ok(words.into_iter().filter_map(word).collect())
+    }
+
+    /// The tokens of words in a segment, with begin and end and with their likelihoods as far as they are known.
+    fn spoken(&self, segment: &Segment) -> (Vec<i64>, Vec<[f64; 2]>, Vec<f32>) {
+        let (mut ids, mut times, mut log_probs) = (Vec::new(), Vec::new(), Vec::new());
+        let mut start = segment.start;
+        for (i, &id) in segment.ids.iter().enumerate() {
+            let end = segment.times.get(i).copied().map(join::rounded);
+            if id < self.tokens.end {
+                ids.push(id);
+                times.extend(end.map(|end| [start, end]));
+                log_probs.extend(segment.log_probs.get(i));
+            }
+            start = end.unwrap_or(start);
+        }
+        (ids, times, log_probs)
     }
 
     /// The words of `ids`, of which `times` are begin and end.
@@ -92,10 +124,10 @@ impl WhisperRecognizer {
         }
         let words = words::words(&self.tokenizer, ids, self.tokens.end, language)?;
         let words = words.into_iter().filter_map(|word| {
-            let (first, last) = (word.tokens.first()?, word.tokens.last()?);
+            let [start, end] = span(&word, times)?;
             Some(Piece {
-                start: times.get(*first)?[0],
-                end: times.get(*last)?[1],
+                start,
+                end,
                 text: word.text,
             })
         });
@@ -150,4 +182,10 @@ impl WhisperRecognizer {
         }
         Ok(pieces)
     }
+}
+
+/// Begin and end of a word.
+fn span(word: &Word, times: &[[f64; 2]]) -> Option<[f64; 2]> {
+    let (first, last) = (word.tokens.first()?, word.tokens.last()?);
+    Some([times.get(*first)?[0], times.get(*last)?[1]])
 }
