@@ -24,8 +24,15 @@ enum Layers {
 #[derive(Debug)]
 enum Input {
     Plain(Linear),
-    Gated { gate: Linear, up: Linear },
-    Joined(Linear),
+    Gated {
+        gate: Linear,
+        up: Linear,
+    },
+    Joined {
+        both: Linear,
+        /// Which half of its features is the gate.
+        gate: usize,
+    },
 }
 
 impl Mlp {
@@ -41,7 +48,20 @@ impl Mlp {
 
     /// The same with both inputs in one layer: the gate's features come first.
     pub fn gated_joined(gate_up: Linear, activation: Activation, output: Linear) -> Self {
-        Self::linear(Input::Joined(gate_up), activation, output)
+        let input = Input::Joined {
+            both: gate_up,
+            gate: 0,
+        };
+        Self::linear(input, activation, output)
+    }
+
+    /// The same with the gate's features behind the others.
+    pub fn gated_joined_last(up_gate: Linear, activation: Activation, output: Linear) -> Self {
+        let input = Input::Joined {
+            both: up_gate,
+            gate: 1,
+        };
+        Self::linear(input, activation, output)
     }
 
     /// The same with convolutions over neighbouring positions, which keep the length (FastSpeech, arXiv 1905.09263).
@@ -73,9 +93,9 @@ impl Mlp {
         let inner = match input {
             Input::Plain(input) => act(&input.forward(x)),
             Input::Gated { gate, up } => act(&gate.forward(x)) * up.forward(x),
-            Input::Joined(joined) => {
-                let both = joined.forward(x).chunk(2, -1);
-                act(&both[0]) * &both[1]
+            Input::Joined { both, gate } => {
+                let both = both.forward(x).chunk(2, -1);
+                act(&both[*gate]) * &both[1 - gate]
             }
         };
         output.forward(&inner)

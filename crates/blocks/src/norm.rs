@@ -135,6 +135,35 @@ impl RmsNorm {
     }
 }
 
+/// Normalisation of groups of channels over all time (arXiv 1803.08494).
+#[derive(Debug)]
+pub struct GroupNorm {
+    weight: Tensor, // [channels]
+    bias: Tensor,
+    groups: i64,
+    eps: f64,
+}
+
+impl GroupNorm {
+    /// Over `channels` channels in `groups` groups; asks `params` for `weight` and `bias`.
+    ///
+    /// # Errors
+    /// If the checkpoint lacks a tensor or has it with another shape.
+    pub fn new(params: &Params, groups: i64, channels: i64, eps: f64) -> Result<Self, ParamsError> {
+        Ok(Self {
+            weight: params.weight("weight", &[channels], Init::Const(1.0))?,
+            bias: params.weight("bias", &[channels], Init::Const(0.0))?,
+            groups,
+            eps,
+        })
+    }
+
+    /// `x` is `[batch, channels, …]`, and so is the result.
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        x.group_norm(self.groups, Some(&self.weight), Some(&self.bias), self.eps, false)
+    }
+}
+
 /// Batch normalisation over the channels of pictures or of sequences (arXiv 1502.03167).
 ///
 /// The running mean and variance, used outside training, are buffers named as in PyTorch.

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use sensorium_kernels as kernels;
+use sensorium_kernels::{self as kernels, Pairs};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
@@ -32,10 +32,11 @@ pub enum RopeError {
 pub struct Rope {
     /// Radians per position of each pair of features, `[dim / 2]`.
     frequencies: Frequencies,
-    /// Rotated features of each head; the rest passes through.
+    /// Features of each head that are to be rotated, and one more if they are odd; the rest passes through.
     dim: i64,
     /// Factor on cosine and sine (YaRN's attention temperature).
     scale: f64,
+    pairs: Pairs,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -90,7 +91,7 @@ impl Rope {
         let theta = number("rope_theta").or(shape.theta).unwrap_or(10_000.0);
         let partial = number("partial_rotary_factor").or(shape.partial).unwrap_or(1.0);
         let dim = (shape.head_dim as f64 * partial) as i64;
-        if dim < 2 || dim % 2 != 0 || dim > shape.head_dim {
+        if dim < 1 || even(dim) > shape.head_dim {
             let message = format!("{dim} of {} features cannot be rotated in pairs", shape.head_dim);
             return Err(RopeError::Value(message));
         }
@@ -168,7 +169,14 @@ impl Rope {
             frequencies,
             dim,
             scale,
+            pairs: Pairs::default(),
         })
+    }
+
+    /// Rotates these features together.
+    pub fn with_pairs(mut self, pairs: Pairs) -> Self {
+        self.pairs = pairs;
+        self
     }
 
     /// Whether sequences may be longer than the configuration says: the frequencies follow the length.
@@ -210,12 +218,17 @@ impl Rope {
         let device = positions.device();
         let frequencies = Tensor::from_slice(&frequencies).to_device(device);
         let angles = positions.to_kind(Kind::Float).unsqueeze(-1) * frequencies; // [rows, tokens, dim / 2]
-        let angles = Tensor::cat(&[&angles, &angles], -1).unsqueeze(1);
+        let angles = match self.pairs {
+            Pairs::Halves => Tensor::cat(&[&angles, &angles], -1),
+            Pairs::Neighbours => angles.repeat_interleave_self_int(2, -1, None),
+        }
+        .unsqueeze(1);
         let table = |t: Tensor| if self.scale == 1.0 { t } else { t * self.scale }.to_kind(kind);
         Rotation {
             cos: table(angles.cos()),
             sin: table(angles.sin()),
-            dim: self.dim,
+            dim: even(self.dim),
+            pairs: self.pairs,
         }
     }
 }
@@ -226,16 +239,16 @@ pub struct Rotation {
     cos: Tensor, // [rows, 1, tokens, dim]
     sin: Tensor,
     dim: i64,
+    pairs: Pairs,
 }
 
 impl Rotation {
-    /// Rotates queries or keys `[rows, heads, tokens, head_dim]`; the first half of the rotated features
-    /// is paired with the second half, as in GPT-NeoX and Llama checkpoints.
+    /// Rotates queries or keys `[rows, heads, tokens, head_dim]`.
     pub fn apply(&self, x: &Tensor) -> Tensor {
         // Up to here one call of our own kernel costs less than the seven operations of libtorch.
         const FEW: usize = 1 << 15;
         if x.numel() <= FEW && x.device() == Device::Cpu && !kernels::grad_enabled() {
-            return kernels::rotate(x, &self.cos, &self.sin);
+            return kernels::rotate(x, &self.cos, &self.sin, self.pairs);
         }
         let head_dim = x.size()[3];
         if self.dim == head_dim {
@@ -247,15 +260,28 @@ impl Rotation {
 
     fn rotate(&self, x: &Tensor) -> Tensor {
         let half = self.dim / 2;
-        let (first, second) = (x.narrow(3, 0, half), x.narrow(3, half, half));
-        let turned = Tensor::cat(&[second.neg(), first], 3);
+        let turned = match self.pairs {
+            Pairs::Halves => {
+                let (first, second) = (x.narrow(3, 0, half), x.narrow(3, half, half));
+                Tensor::cat(&[second.neg(), first], 3)
+            }
+            Pairs::Neighbours => {
+                let (first, second) = (x.slice(3, 0, self.dim, 2), x.slice(3, 1, self.dim, 2));
+                Tensor::stack(&[second.neg(), first], 4).flatten(3, 4)
+            }
+        };
         x * &self.cos + turned * &self.sin
     }
 }
 
+/// The features of whole pairs.
+fn even(dim: i64) -> i64 {
+    dim + dim % 2
+}
+
 /// `theta^(-2i / dim)`.
 fn plain(theta: f64, dim: i64) -> Vec<f64> {
-    (0..dim / 2)
+    (0..even(dim) / 2)
         .map(|i| theta.powf(-2.0 * i as f64 / dim as f64))
         .collect()
 }
@@ -325,4 +351,51 @@ pub fn sinusoidal(positions: i64, dim: i64, kind: Kind, device: Device) -> Tenso
     Tensor::cat(&[angles.sin(), angles.cos()], 1)
         .to_kind(kind)
         .to_device(device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain_rope(partial: f64) -> Rope {
+        let shape = RopeShape {
+            head_dim: 12,
+            max_positions: 64,
+            original_max_positions: None,
+            theta: None,
+            partial: Some(partial),
+        };
+        Rope::new(&Value::Null, shape).unwrap()
+    }
+
+    fn rotation(rope: &Rope, tokens: i64) -> Rotation {
+        let at = Tensor::arange(tokens, (Kind::Int64, Device::Cpu)).unsqueeze(0);
+        rope.at(&at, tokens, Kind::Float)
+    }
+
+    #[test]
+    fn pairs_of_neighbours_are_pairs_of_halves_in_another_order() {
+        let halves = plain_rope(0.7); // 8 of 12
+        let neighbours = halves.clone().with_pairs(Pairs::Neighbours);
+        let order = Tensor::from_slice(&[0i64, 2, 4, 6, 1, 3, 5, 7, 8, 9, 10, 11]);
+        for tokens in [3, 700] {
+            let x = Tensor::randn([2, 3, tokens, 12], (Kind::Float, Device::Cpu));
+            let expected = rotation(&halves, tokens).apply(&x.index_select(3, &order));
+            let expected = expected.index_select(3, &order.argsort(0, false));
+            let found = tch::no_grad(|| rotation(&neighbours, tokens).apply(&x));
+            assert!(
+                found.allclose(&expected, 1e-5, 1e-6, false),
+                "{tokens} tokens, few by our kernel"
+            );
+        }
+    }
+
+    #[test]
+    fn an_odd_number_of_features_is_rotated_with_one_more() {
+        let x = Tensor::ones([1, 1, 2, 12], (Kind::Float, Device::Cpu));
+        let found = rotation(&plain_rope(0.6), 2).apply(&x).get(0).get(0).get(1); // 7 of 12
+        let slow = 10_000f64.powf(-6.0 / 7.0);
+        assert!((found.double_value(&[3]) - (slow.cos() - slow.sin())).abs() < 1e-6);
+        assert_eq!(found.double_value(&[8]), 1.0);
+    }
 }

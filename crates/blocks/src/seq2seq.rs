@@ -1,6 +1,8 @@
 //! What all encoder–decoder Transformers share: two stacks of layers and an output layer.
 
-use crate::{Block, CrossBlock, Embedding, Guess, Head, KvCache, Mask, Norm, Pass, RelativeBias};
+use crate::{
+    Block, CrossBlock, Embedding, Guess, Head, KvCache, Mask, Norm, Pass, RelativeBias, Rope, Rotation,
+};
 use tch::{Kind, Tensor};
 
 /// Reads the whole source at once.
@@ -67,13 +69,15 @@ pub enum Positions {
         /// The id of padding.
         pad: i64,
     },
+    /// By rotating queries and keys in self-attention.
+    Rotary(Rope),
 }
 
 impl Positions {
     /// The vectors of `ids` `[rows, tokens]`, the first of which is number `past` of its row.
     fn of(&self, ids: &Tensor, past: i64) -> Option<Tensor> {
         match self {
-            Self::Relative => None,
+            Self::Relative | Self::Rotary(_) => None,
             Self::Table { table, offset } => {
                 let first = past + offset;
                 let options = (Kind::Int64, ids.device());
@@ -86,6 +90,14 @@ impl Positions {
                 Some(table.forward(&at))
             }
         }
+    }
+
+    /// The rotation of the tokens `x` `[rows, tokens, hidden]`, the first of which is number `past` of its row.
+    fn rotation(&self, x: &Tensor, past: i64) -> Option<Rotation> {
+        let Self::Rotary(rope) = self else { return None };
+        let len = past + x.size()[1];
+        let at = Tensor::arange_start(past, len, (Kind::Int64, x.device()));
+        Some(rope.at(&at.unsqueeze(0), len, x.kind()))
     }
 }
 
@@ -156,9 +168,10 @@ impl Encoder {
         let count = ids.size()[1];
         let mask = Mask::full(count, count).with_keep(keep);
         let mask = self.ends.biased(mask, count, count);
+        let rotation = self.ends.positions.rotation(&x, 0);
         let pass = Pass {
             mask: Some(&mask),
-            rotation: None,
+            rotation: rotation.as_ref(),
             distances: None,
             train,
         };
@@ -247,8 +260,10 @@ impl Decoder {
         let _ = self.forward(ids, Past::default(), memory, None, false, Some(&mut inputs));
         let count = ids.size()[1];
         let mask = self.ends.biased(Mask::causal(count, count, 0), count, count);
+        let rotation = inputs.first().and_then(|x| self.ends.positions.rotation(x, 0));
         let pass = Pass {
             mask: Some(&mask),
+            rotation: rotation.as_ref(),
             ..Pass::default()
         };
         let mut layers: Vec<Option<Tensor>> = inputs.iter().map(|_| None).collect();
@@ -279,9 +294,10 @@ impl Decoder {
         let mask = self.ends.biased(mask, count, keys);
         let source = memory.layers.first().map_or(0, |[keys, _]| keys.size()[2]);
         let seen = Mask::full(count, source).with_keep(memory.keep.as_ref());
+        let rotation = self.ends.positions.rotation(&x, past.len);
         let pass = Pass {
             mask: Some(&mask),
-            rotation: None,
+            rotation: rotation.as_ref(),
             distances: None,
             train,
         };

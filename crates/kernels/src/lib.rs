@@ -34,7 +34,7 @@ pub use linear_columns::linear_columns;
 pub use linear_rows::linear_rows;
 pub use mapped::MappedFile;
 pub use norms::{Gain, layer_norm, rms_norm};
-pub use rotate::rotate;
+pub use rotate::{Pairs, rotate};
 pub use screen::{Guess, Screen};
 pub use simd::widening_is_fastest;
 pub use widen::widen;

@@ -6,8 +6,17 @@ use crate::memory::Fresh;
 use crate::simd::{Bf16, Element, F16};
 use crate::strided::Strided;
 
-/// Rotates the first `dim` features of each token of `x` (arXiv 2104.09864): feature `i` of the first half of
-/// them with feature `i` of the second half.
+/// Which features are rotated together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pairs {
+    /// Feature `i` of the first half with feature `i` of the second half (GPT-NeoX, Llama).
+    #[default]
+    Halves,
+    /// Each feature of an even number with the next one (arXiv 2104.09864 itself).
+    Neighbours,
+}
+
+/// Rotates the first `dim` features of each token of `x` (arXiv 2104.09864), two by two.
 ///
 /// `x` is `[rows, heads, tokens, head_dim]` with neighbouring features, `cos` and `sin` `[rows or 1, 1, tokens,
 /// dim]`, all `f32`, `bf16` or `f16` alike and on the CPU. The result has the shape and type of `x`; every step
@@ -15,15 +24,15 @@ use crate::strided::Strided;
 ///
 /// # Panics
 /// If the shapes or types do not fit.
-pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Tensor {
+pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor, pairs: Pairs) -> Tensor {
     match x.kind() {
-        Kind::Float => rotated::<f32>(x, cos, sin),
-        Kind::BFloat16 => rotated::<Bf16>(x, cos, sin),
-        _ => rotated::<F16>(x, cos, sin),
+        Kind::Float => rotated::<f32>(x, cos, sin, pairs),
+        Kind::BFloat16 => rotated::<Bf16>(x, cos, sin, pairs),
+        _ => rotated::<F16>(x, cos, sin, pairs),
     }
 }
 
-fn rotated<T: Element>(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Tensor {
+fn rotated<T: Element>(x: &Tensor, cos: &Tensor, sin: &Tensor, pairs: Pairs) -> Tensor {
     let size = x.size();
     let [rows, heads, tokens, head_dim] = [0, 1, 2, 3].map(|i| size[i] as usize);
     let table = cos.size();
@@ -53,7 +62,10 @@ fn rotated<T: Element>(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Tensor {
         for head in 0..heads {
             let values = values.positions(row, head, 0, tokens);
             for ((x, (cos, sin)), out) in values.iter().zip(cos.iter().zip(sin.iter())).zip(&mut outs) {
-                turn(x, cos, sin, out);
+                match pairs {
+                    Pairs::Halves => turn_halves(x, cos, sin, out),
+                    Pairs::Neighbours => turn_neighbours(x, cos, sin, out),
+                }
                 out[dim..].copy_from_slice(&x[dim..]);
             }
         }
@@ -63,15 +75,28 @@ fn rotated<T: Element>(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Tensor {
 
 /// The first features of one token, as many as `cos` has.
 #[inline(always)]
-fn turn<T: Element>(x: &[T], cos: &[T], sin: &[T], out: &mut [T]) {
+fn turn_halves<T: Element>(x: &[T], cos: &[T], sin: &[T], out: &mut [T]) {
     let half = cos.len() / 2;
     let (x1, x2) = x[..2 * half].split_at(half);
     let (out1, out2) = out[..2 * half].split_at_mut(half);
-    let product = |a: T, b: T| T::from_f32(a.to_f32() * b.to_f32()).to_f32();
     for i in 0..half {
         out1[i] = T::from_f32(product(x1[i], cos[i]) - product(x2[i], sin[i]));
         out2[i] = T::from_f32(product(x2[i], cos[half + i]) + product(x1[i], sin[half + i]));
     }
+}
+
+/// The same for pairs of neighbours.
+#[inline(always)]
+fn turn_neighbours<T: Element>(x: &[T], cos: &[T], sin: &[T], out: &mut [T]) {
+    for i in (0..cos.len()).step_by(2) {
+        out[i] = T::from_f32(product(x[i], cos[i]) - product(x[i + 1], sin[i]));
+        out[i + 1] = T::from_f32(product(x[i + 1], cos[i + 1]) + product(x[i], sin[i + 1]));
+    }
+}
+
+#[inline(always)]
+fn product<T: Element>(a: T, b: T) -> f32 {
+    T::from_f32(a.to_f32() * b.to_f32()).to_f32()
 }
 
 #[cfg(test)]
@@ -91,10 +116,22 @@ mod tests {
                 let [cos, sin] = [0, 1].map(|_| random([table_rows, 1, 2, dim]));
                 let part = x.narrow(3, 0, dim);
                 let (first, second) = (part.narrow(3, 0, dim / 2), part.narrow(3, dim / 2, dim / 2));
-                let turned = &part * &cos + Tensor::cat(&[second.neg(), first], 3) * &sin;
-                let expected = Tensor::cat(&[turned, x.narrow(3, dim, 16 - dim)], 3);
-                let found = rotate(&x, &cos, &sin);
-                assert!(found.equal(&expected), "{kind:?} {rows} {table_rows} {dim}");
+                let (even, odd) = (part.slice(3, 0, dim, 2), part.slice(3, 1, dim, 2));
+                for (pairs, crossed) in [
+                    (Pairs::Halves, Tensor::cat(&[second.neg(), first], 3)),
+                    (
+                        Pairs::Neighbours,
+                        Tensor::stack(&[odd.neg(), even], 4).flatten(3, 4),
+                    ),
+                ] {
+                    let turned = &part * &cos + crossed * &sin;
+                    let expected = Tensor::cat(&[turned, x.narrow(3, dim, 16 - dim)], 3);
+                    let found = rotate(&x, &cos, &sin, pairs);
+                    assert!(
+                        found.equal(&expected),
+                        "{kind:?} {rows} {table_rows} {dim} {pairs:?}"
+                    );
+                }
             }
         }
     }

@@ -1,9 +1,9 @@
 //! wav2vec 2.0 (arXiv 2006.11477), HuBERT (arXiv 2106.07447) and WavLM (arXiv 2110.13900): samples to a state each 20 ms.
 
 use sensorium_blocks::{
-    Activation, Attention, Block, BuildError, ConfigProblem, Conv1d, Conv1dShape, GatedAttention, Heads,
-    Init, LayerNorm, Linear, Mask, Mlp, Norm, Params, Pass, Projections, RelativeBias, SelfAttention, Wiring,
-    divide, size,
+    Activation, Attention, Block, BuildError, ConfigProblem, Conv1d, Conv1dShape, GatedAttention, GroupNorm,
+    Heads, Init, LayerNorm, Linear, Mask, Mlp, Norm, Params, Pass, Projections, RelativeBias, SelfAttention,
+    Wiring, divide, size,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -108,10 +108,7 @@ struct ConvLayer {
 enum ConvNorm {
     None,
     /// Each channel over all time.
-    Group {
-        weight: Tensor,
-        bias: Tensor,
-    },
+    Group(GroupNorm),
     /// All channels of a step.
     Layer(LayerNorm),
 }
@@ -122,9 +119,7 @@ impl ConvLayer {
         let x = self.conv.forward(x);
         let x = match &self.norm {
             ConvNorm::None => x,
-            ConvNorm::Group { weight, bias } => {
-                x.group_norm(weight.size()[0], Some(weight), Some(bias), 1e-5, false)
-            }
+            ConvNorm::Group(norm) => norm.forward(&x),
             ConvNorm::Layer(norm) => norm.forward(&x.transpose(1, 2)).transpose(1, 2),
         };
         activation.forward(&x)
@@ -330,10 +325,7 @@ fn conv_layer(
     let place = &(at / "layer_norm");
     let norm = match (config.feat_extract_norm.as_str(), number) {
         ("layer", _) => ConvNorm::Layer(LayerNorm::new(place, outputs, 1e-5)?),
-        ("group", 0) => ConvNorm::Group {
-            weight: place.weight("weight", &[outputs], Init::Const(1.0))?,
-            bias: place.weight("bias", &[outputs], Init::Const(0.0))?,
-        },
+        ("group", 0) => ConvNorm::Group(GroupNorm::new(place, outputs, outputs, 1e-5)?),
         ("group", _) => ConvNorm::None,
         (other, _) => {
             let problem = format!("`feat_extract_norm` is `{other}`, expected `group` or `layer`");
