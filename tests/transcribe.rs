@@ -75,6 +75,32 @@ fn the_same_words_at_every_rate_and_in_every_format() {
 }
 
 #[test]
+fn moonshine_writes_what_it_hears() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("parity/cases/moonshine");
+    let model = model.to_str().expect("a path");
+    let sound = Path::new(model).join("inputs/a_16k_u8.wav");
+    fs::copy(sound, home.join("a.wav")).expect("a copy");
+    let with = |more: &[&str]| run(home, &[&["transcribe", "a.wav", "--model", model], more].concat());
+    // Its weights are random: the words mean nothing, but they are always the same ones.
+    let output = with(&["--json", "--timestamps"]);
+    let value: Value = serde_json::from_str(&stdout(&output)).expect("JSON");
+    let chunk = &value["chunks"][0];
+    assert_eq!(value["text"], chunk["text"], "{}", stderr(&output));
+    assert_eq!(chunk["timestamp"][0], 0.0);
+    assert_eq!(stdout(&with(&[])).trim(), value["text"]);
+    for (flag, cannot) in [
+        ("--words", "cannot tell when words"),
+        ("--translate", "cannot translate"),
+    ] {
+        let output = with(&[flag]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(cannot), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn subtitles_and_times() {
     let home = tempfile::tempdir().expect("a home");
     let home = home.path();

@@ -6,6 +6,7 @@
 
 mod case;
 mod compare;
+mod moonshine;
 mod processors;
 mod seq2seq;
 mod speech;

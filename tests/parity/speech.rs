@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use tch::{Device, Tensor};
 
 use crate::case::{Case, Check};
+use crate::moonshine::MoonshineTools;
 use crate::value::{ids, of_tensor};
 
 /// The models of a case, opened when first needed.
@@ -21,6 +22,7 @@ pub struct SpeechTools<'a> {
     recognizer: Option<CtcRecognizer>,
     classifier: Option<AudioClassifier>,
     whisper: Option<WhisperRecognizer>,
+    moonshine: Option<MoonshineTools>,
 }
 
 impl<'a> SpeechTools<'a> {
@@ -30,6 +32,7 @@ impl<'a> SpeechTools<'a> {
             recognizer: None,
             classifier: None,
             whisper: None,
+            moonshine: None,
         }
     }
 
@@ -42,12 +45,21 @@ impl<'a> SpeechTools<'a> {
 
     /// Whether the case's model writes what it hears.
     pub fn writes(&self) -> bool {
+        self.is("whisper") || self.is("moonshine")
+    }
+
+    fn is(&self, model_type: &str) -> bool {
         let config = self.case.model().config().unwrap_or_default();
-        config.get("model_type").and_then(Value::as_str) == Some("whisper")
+        config.get("model_type").and_then(Value::as_str) == Some(model_type)
     }
 
     /// What `generate()` gives for sounds.
     pub fn generate(&mut self, check: &Check) -> Result<Map<String, Value>> {
+        if self.is("moonshine") {
+            let rate = self.moonshine()?.rate();
+            let recordings = self.recordings(check, rate)?;
+            return self.moonshine()?.generate(&recordings, check);
+        }
         let options = whisper_options(check.params.as_ref())?;
         let model = self.whisper()?;
         let rate = model.rate();
@@ -89,15 +101,16 @@ impl<'a> SpeechTools<'a> {
         Ok(result)
     }
 
-    fn forward_whisper(&mut self, check: &Check) -> Result<Map<String, Value>> {
+    fn forward_writing(&mut self, check: &Check) -> Result<Map<String, Value>> {
+        let ids = check.input.get("decoder_input_ids");
+        let ids = self.case.tensor(ids.context("no decoder_input_ids")?)?;
+        if self.is("moonshine") {
+            let rate = self.moonshine()?.rate();
+            let recordings = self.recordings(check, rate)?;
+            return Ok(self.moonshine()?.forward(&recordings, &ids));
+        }
         let rate = self.whisper()?.rate();
         let recordings = self.recordings(check, rate)?;
-        let ids = self.case.tensor(
-            check
-                .input
-                .get("decoder_input_ids")
-                .context("no decoder_input_ids")?,
-        )?;
         let model = self.whisper()?;
         let mels = model.features().windows(&recordings).values;
         let encoded = tch::no_grad(|| model.model().encode(&mels));
@@ -117,6 +130,13 @@ impl<'a> SpeechTools<'a> {
             self.whisper = Some(WhisperRecognizer::open(&self.case.model(), Device::Cpu, None)?);
         }
         self.whisper.as_ref().context("just opened")
+    }
+
+    fn moonshine(&mut self) -> Result<&MoonshineTools> {
+        if self.moonshine.is_none() {
+            self.moonshine = Some(MoonshineTools::open(&self.case.model())?);
+        }
+        self.moonshine.as_ref().context("just opened")
     }
 
     /// Samples of a file.
@@ -156,7 +176,7 @@ impl<'a> SpeechTools<'a> {
     /// Logits and hidden states.
     pub fn forward(&mut self, check: &Check) -> Result<Map<String, Value>> {
         if self.writes() {
-            return self.forward_whisper(check);
+            return self.forward_writing(check);
         }
         let all = check.param("output_hidden_states").is_some();
         let mut states = Vec::new();
@@ -234,6 +254,10 @@ impl<'a> SpeechTools<'a> {
                     _ => {}
                 }
                 output
+            }
+            Some("automatic-speech-recognition") if self.is("moonshine") => {
+                let model = self.moonshine()?;
+                model.pipeline(&audio.mono_at(model.rate())?, check)?
             }
             Some("automatic-speech-recognition") if self.writes() => {
                 let params = check.param("generate_kwargs").and_then(Value::as_object);

@@ -383,10 +383,7 @@ mod tests {
             let expected = rotation(&halves, tokens).apply(&x.index_select(3, &order));
             let expected = expected.index_select(3, &order.argsort(0, false));
             let found = tch::no_grad(|| rotation(&neighbours, tokens).apply(&x));
-            assert!(
-                found.allclose(&expected, 1e-5, 1e-6, false),
-                "{tokens} tokens, few by our kernel"
-            );
+            assert!(found.allclose(&expected, 1e-5, 1e-6, false), "{tokens}");
         }
     }
 

@@ -192,9 +192,21 @@ pub const TASKS: &[Task] = &[
         summary: "Write down what is said",
         inputs: &[Audio],
         output: OutputKind::Transcription,
-        architectures: &["WhisperForConditionalGeneration", "ForCTC", "ForSpeechSeq2Seq"],
+        architectures: &[
+            "WhisperForConditionalGeneration",
+            "MoonshineForConditionalGeneration",
+            "ForCTC",
+            "ForSpeechSeq2Seq",
+        ],
         default_model: Some("fsdd-strings"),
-        model_types: &["whisper", "wav2vec2", "hubert", "wav2vec2-bert", "wavlm"],
+        model_types: &[
+            "whisper",
+            "moonshine",
+            "wav2vec2",
+            "hubert",
+            "wav2vec2-bert",
+            "wavlm",
+        ],
         build: SPEECH_RECOGNITION,
     },
     Task {

@@ -35,6 +35,12 @@ pub enum Error {
         /// What it cannot do.
         cannot: &'static str,
     },
+    /// The model writes down what is said, and nothing else.
+    #[error("this model writes down what it hears and no more: it cannot {cannot}")]
+    OnlyWrites {
+        /// What it cannot do.
+        cannot: &'static str,
+    },
     /// The model takes no text before the recording.
     #[error("the model takes no prompt: its tokenizer has no `<|startofprev|>`")]
     NoPrompt,

@@ -8,11 +8,12 @@ use tch::{Device, Kind};
 use crate::audio::{Audio, AudioError};
 use crate::ctc::{BeamSearch, Chunks, CtcRecognizer, Piece};
 use crate::error::Error;
+use crate::moonshine::{self, MoonshineOptions, MoonshineRecognizer, Phrase};
 use crate::subtitles::Caption;
 use crate::voice::{VoiceActivity, Voices};
 use crate::whisper::{Checks, Task, WhisperOptions, WhisperRecognizer};
 
-/// Writes down what is said: Whisper, wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
+/// Writes down what is said: Whisper, Moonshine, wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
 #[derive(Debug)]
 pub struct SpeechToText {
     recognizer: Recognizer,
@@ -24,6 +25,10 @@ enum Recognizer {
     Writing {
         model: Box<WhisperRecognizer>,
         options: Box<WhisperOptions>,
+    },
+    Moonshine {
+        model: Box<MoonshineRecognizer>,
+        options: Box<MoonshineOptions>,
     },
     Spelling(Box<CtcRecognizer>),
 }
@@ -125,6 +130,24 @@ impl SpeechToText {
                     options: Box::new(options),
                 }
             }
+            Some("moonshine") => {
+                let unknown = [
+                    (options.translate, "translate"),
+                    (options.words, "tell when words are said"),
+                    (options.prompt.is_some(), "take a prompt"),
+                    (options.hot_words.is_some(), "take hot words"),
+                ];
+                if let Some(&(_, cannot)) = unknown.iter().find(|(asked, _)| *asked) {
+                    return Err(Error::OnlyWrites { cannot });
+                }
+                Recognizer::Moonshine {
+                    model: Box::new(MoonshineRecognizer::open(model, device, kind)?),
+                    options: Box::new(MoonshineOptions {
+                        timestamps: options.timestamps,
+                        generation: options.generation.clone(),
+                    }),
+                }
+            }
             _ if options.translate => return Err(Error::OnlySpells { cannot: "translate" }),
             _ if options.prompt.is_some() => {
                 return Err(Error::OnlySpells {
@@ -167,6 +190,7 @@ impl SpeechToText {
         }
         let mut spoken = match &self.recognizer {
             Recognizer::Writing { model, options } => written(&heard, model, options)?,
+            Recognizer::Moonshine { model, options } => said(model.transcribe(&heard, options)?),
             Recognizer::Spelling(model) => spelt(&heard, model, self.options.beam_search.as_ref())?,
         };
         if !self.options.timestamps && !self.options.words {
@@ -208,6 +232,20 @@ fn written(clip: &Audio, model: &WhisperRecognizer, options: &WhisperOptions) ->
         captions: captions.collect(),
         text: found.text.trim().to_string(),
     })
+}
+
+fn said(phrases: Vec<Phrase>) -> Spoken {
+    let text = moonshine::joined(&phrases);
+    let caption = |Phrase { start, end, text }| Caption {
+        start,
+        end,
+        text,
+        words: Vec::new(),
+    };
+    Spoken {
+        captions: phrases.into_iter().map(caption).collect(),
+        text,
+    }
 }
 
 fn spelt(clip: &Audio, model: &CtcRecognizer, search: Option<&BeamSearch>) -> Result<Spoken, Error> {

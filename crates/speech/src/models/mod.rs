@@ -7,6 +7,7 @@ pub mod ctc;
 mod encoder;
 pub mod fastspeech2;
 pub mod hifi_gan;
+pub mod moonshine;
 pub mod speecht5;
 pub mod speller;
 pub mod vits;
