@@ -206,7 +206,7 @@ impl Item {
             return Err(Unread::Failed(problem.clone()));
         }
         let input = if self.is_stdin() {
-            Input::read_from(io::stdin().lock(), Origin::Stdin, MAX_INPUT_BYTES)
+            Input::read_from(io::stdin(), Origin::Stdin, MAX_INPUT_BYTES)
         } else {
             Input::read(&self.path, MAX_INPUT_BYTES)
         };

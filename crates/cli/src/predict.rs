@@ -8,21 +8,22 @@ mod routing;
 mod tests;
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::slice;
 
 use anyhow::{Result, bail};
 use sensorium::hub::Hub;
-use sensorium::{Content, Input, OutputKind, Registry, SpeechToTextOptions};
+use sensorium::{Content, Input, InputKind, OutputKind, Partial, Registry, SpeechToTextOptions};
 
 pub use self::captions::{Captions, Kind};
 use self::pipelines::Pipelines;
-use self::printer::Printer;
+use self::printer::{Printer, Told};
 use self::routing::{Texts, route, texts};
 use crate::context::Context;
 use crate::inputs::{self, Item, Items, Unread};
-use crate::progress;
+use crate::progress::Inputs;
 
 /// The most inputs that are read and held at once.
 const BATCH: usize = 256;
@@ -82,6 +83,7 @@ fn run_with(
         printed: 0,
         failed: false,
         captions: request.captions.as_ref(),
+        told: Told::Nothing,
         out,
     };
     if request.explain {
@@ -90,7 +92,7 @@ fn run_with(
     }
 
     let mut pipelines = Pipelines::new(request, registry, &hub, context)?;
-    let bar = progress::items(items.len() as u64, "inputs", several && context.shows_progress());
+    let mut bars = Inputs::new(items.len(), context.shows_progress());
     let mut left = items.iter();
     loop {
         let batch = next_batch(&mut left, texts);
@@ -98,9 +100,28 @@ fn run_with(
             break;
         }
         let names: Vec<String> = batch.iter().map(|(item, _)| item.name()).collect();
-        let outcomes = pipelines.run(batch);
-        bar.inc(names.len() as u64);
-        bar.suspend(|| -> Result<()> {
+        let mut failed = None;
+        let outcomes = pipelines.run(batch, &mut |partial| {
+            bars.show(&partial);
+            let Some(text) = printer.part(&partial) else {
+                return ControlFlow::Continue(());
+            };
+            if matches!(partial, Partial::Text(_)) && context.terminal.is_terminal {
+                bars.hide(); // it would stand in the line that grows
+            }
+            match bars.beside(|| printer.write(&text)) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        bars.done(names.len());
+        bars.beside(|| -> Result<()> {
             for (name, outcome) in names.iter().zip(outcomes) {
                 match outcome {
                     Outcome::Skipped(what) => context.note(&format!("{what}: skipped")),
@@ -110,7 +131,7 @@ fn run_with(
             Ok(())
         })?;
     }
-    bar.finish_and_clear();
+    bars.hide();
     if printer.printed == 0 {
         bail!("no task could use any of the inputs");
     }
@@ -133,7 +154,11 @@ fn next_batch<'a>(items: &mut slice::Iter<'a, Item>, texts: Texts) -> Vec<Read<'
         let Some(item) = items.next() else { break };
         let input = read(item, texts);
         bytes += input.as_ref().map_or(0, size);
+        let is_long = input.as_ref().is_ok_and(|input| input.kind() == InputKind::Audio);
         batch.push((item, input));
+        if is_long {
+            break; // what is said in it is shown before the next one is heard
+        }
     }
     batch
 }
@@ -149,7 +174,7 @@ fn read(item: &Item, texts: Texts) -> Result<Input, Unread> {
 fn size(input: &Input) -> usize {
     match &input.content {
         Content::Text(text) => text.len(),
-        Content::ImageFile(bytes) | Content::AudioFile(bytes) => bytes.len(),
+        Content::ImageFile(bytes) => bytes.len(),
         Content::Image(image) => image.as_bytes().len(),
         _ => 0,
     }

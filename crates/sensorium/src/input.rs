@@ -1,16 +1,23 @@
 //! What a pipeline is given: text, an image or audio, and where it came from.
 
+mod recording;
+
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use image::DynamicImage;
 
+pub use self::recording::Recording;
 use crate::hub::{Sniffed, image_format_name, sniff};
 
-/// The most bytes that are read for one input unless told otherwise: 256 MiB.
+/// The most bytes that are read for one input unless told otherwise: 256 MiB. Recordings have no limit: they are read
+/// while they are heard.
 pub const MAX_INPUT_BYTES: u64 = 256 << 20;
+
+/// Bytes of the beginning, by which recordings are recognised.
+const HEAD: u64 = 1 << 12;
 
 /// One thing to run a pipeline on.
 ///
@@ -44,8 +51,8 @@ pub enum Content {
     ImageFile(Vec<u8>),
     /// A decoded image.
     Image(DynamicImage),
-    /// The bytes of an audio file, not decoded yet.
-    AudioFile(Vec<u8>),
+    /// A recording, not read yet.
+    Audio(Recording),
 }
 
 /// The kinds of input that tasks take.
@@ -149,7 +156,7 @@ impl Input {
         };
         let (format, content) = match sniff(&bytes, path) {
             Sniffed::Image(format) => (image_format_name(format), Content::ImageFile(bytes)),
-            Sniffed::Audio(format) => (format, Content::AudioFile(bytes)),
+            Sniffed::Audio(format) => (format, Content::Audio(Recording::bytes(bytes))),
             Sniffed::Text => {
                 let text = String::from_utf8_lossy(&bytes); // which it is
                 let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -164,7 +171,8 @@ impl Input {
         })
     }
 
-    /// Reads and recognises the file at `path`, of at most `max_bytes` bytes.
+    /// Reads and recognises the file at `path`, of at most `max_bytes` bytes. A recording may be larger: only its
+    /// beginning is read.
     ///
     /// # Errors
     /// If it cannot be read, is larger than allowed, or is not recognised.
@@ -175,21 +183,44 @@ impl Input {
                 path: path.to_path_buf(),
             });
         }
-        match File::open(path) {
-            Ok(file) => Self::read_from(file, origin, max_bytes),
-            Err(source) => Err(InputError::Read { origin, source }),
+        let file = File::open(path).map_err(|source| InputError::Read {
+            origin: origin.clone(),
+            source,
+        })?;
+        let stays = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let mut input = Self::read_from(file, origin, max_bytes)?;
+        if let (Content::Audio(recording), true) = (&mut input.content, stays) {
+            *recording = Recording::file(path);
         }
+        Ok(input)
     }
 
-    /// Reads and recognises at most `max_bytes` bytes of `reader`, to its end.
+    /// Reads and recognises at most `max_bytes` bytes of `reader`, to its end; of a recording only the beginning.
     ///
     /// # Errors
     /// As [`Input::read`].
-    pub fn read_from(reader: impl Read, origin: Origin, max_bytes: u64) -> Result<Self, InputError> {
+    pub fn read_from(
+        mut reader: impl Read + Send + Sync + 'static,
+        origin: Origin,
+        max_bytes: u64,
+    ) -> Result<Self, InputError> {
         let mut bytes = Vec::new();
-        match reader.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes) {
+        let mut read = |most: u64| reader.by_ref().take(most).read_to_end(&mut bytes);
+        if let Err(source) = read(HEAD) {
+            return Err(InputError::Read { origin, source });
+        }
+        if let Sniffed::Audio(format) = sniff(&bytes, None) {
+            let recording = Recording::pipe(Cursor::new(bytes).chain(reader));
+            return Ok(Self {
+                origin,
+                format,
+                content: Content::Audio(recording),
+            });
+        }
+        let mut read = |most: u64| reader.by_ref().take(most).read_to_end(&mut bytes);
+        match read(max_bytes.saturating_add(1).saturating_sub(HEAD)) {
             Err(source) => Err(InputError::Read { origin, source }),
-            Ok(read) if read as u64 > max_bytes => Err(InputError::TooLarge {
+            Ok(_) if bytes.len() as u64 > max_bytes => Err(InputError::TooLarge {
                 origin,
                 limit: max_bytes,
             }),
@@ -202,7 +233,7 @@ impl Input {
         match self.content {
             Content::Text(_) => InputKind::Text,
             Content::ImageFile(_) | Content::Image(_) => InputKind::Image,
-            Content::AudioFile(_) => InputKind::Audio,
+            Content::Audio(_) => InputKind::Audio,
         }
     }
 }
@@ -266,7 +297,7 @@ mod tests {
     use super::*;
 
     fn read(bytes: &[u8], max: u64) -> Result<Input, InputError> {
-        Input::read_from(bytes, Origin::Stdin, max)
+        Input::read_from(Cursor::new(bytes.to_vec()), Origin::Stdin, max)
     }
 
     #[test]

@@ -36,13 +36,13 @@ mod text_tasks;
 mod vision_tasks;
 
 pub use device::{DType, Device, DeviceError};
-pub use input::{Content, Input, InputError, InputKind, MAX_INPUT_BYTES, Origin};
+pub use input::{Content, Input, InputError, InputKind, MAX_INPUT_BYTES, Origin, Recording};
 pub use output::{
     Answer, Bounds, Chunk, Detection, Entity, Fill, Label, Output, OutputKind, Speech, Transcription, Word,
 };
 #[cfg(feature = "vision")]
 pub use pipeline::decode_images;
-pub use pipeline::{Pipeline, PipelineError, PipelineHandle, run_decoded};
+pub use pipeline::{Partial, Pipeline, PipelineError, PipelineHandle, run_decoded};
 pub use registry::{Registry, RegistryError};
 pub use route::{ModelHint, Route, RouteError, RouteRequest};
 #[cfg(feature = "speech")]

@@ -1,12 +1,13 @@
 //! From inputs to outputs: the trait that every task's pipeline has.
 
 use std::error::Error;
+use std::ops::ControlFlow;
 
 #[cfg(any(feature = "vision", test))]
 use crate::Content;
 use crate::handle::{Batching, Handle, HandleError};
 use crate::task::BoxError;
-use crate::{Input, Origin, Output};
+use crate::{Chunk, Input, Origin, Output};
 
 /// A model ready to run, with what turns inputs into tensors and tensors into outputs.
 ///
@@ -34,6 +35,20 @@ pub trait Pipeline: Send {
     /// A bad input is an error in its own place and leaves the others alone.
     fn run(&mut self, inputs: &[Input]) -> Vec<Result<Output, PipelineError>>;
 
+    /// Runs the model on one input. Where it takes long, `tell` is told what is found on the way, and may end the work.
+    ///
+    /// # Errors
+    /// If the input is bad, the model fails, or `tell` ends the work.
+    fn run_telling(
+        &mut self,
+        input: &Input,
+        tell: &mut dyn FnMut(Partial<'_>) -> ControlFlow<()>,
+    ) -> Result<Output, PipelineError> {
+        let _ = tell; // it is all done at once
+        let result = self.run(std::slice::from_ref(input)).pop();
+        result.unwrap_or_else(|| Err(PipelineError::model(input, "it gave no result")))
+    }
+
     /// Moves the pipeline to a thread of its own, for use from many threads at once.
     fn into_handle(mut self, batching: Batching) -> PipelineHandle
     where
@@ -47,6 +62,38 @@ impl<P: Pipeline + ?Sized> Pipeline for Box<P> {
     fn run(&mut self, inputs: &[Input]) -> Vec<Result<Output, PipelineError>> {
         (**self).run(inputs)
     }
+
+    fn run_telling(
+        &mut self,
+        input: &Input,
+        tell: &mut dyn FnMut(Partial<'_>) -> ControlFlow<()>,
+    ) -> Result<Output, PipelineError> {
+        (**self).run_telling(input, tell)
+    }
+}
+
+/// What a pipeline tells while it works on an input.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Partial<'a> {
+    /// The input is read up to `at`, of `of` if that is known; in seconds where it is a recording.
+    Read {
+        /// The place in the input.
+        at: f64,
+        /// Where it ends.
+        of: Option<f64>,
+    },
+    /// The work is done up to `at`.
+    Done {
+        /// The place in the input.
+        at: f64,
+        /// Where it ends.
+        of: f64,
+    },
+    /// More of the output's text.
+    Text(&'a str),
+    /// The next piece of a transcription.
+    Chunk(&'a Chunk),
 }
 
 /// A shareable handle to a pipeline on its own thread.

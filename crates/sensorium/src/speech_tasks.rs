@@ -1,16 +1,21 @@
 //! The speech crate's pipelines as tasks.
 
+use std::ops::ControlFlow;
+
 use sensorium_speech::subtitles::Caption;
 use sensorium_speech::{
-    self as speech, Audio, AudioClassifier, Function, Piece, SpeakOptions, SpeechToText, SpeechToTextOptions,
-    TextToSpeech,
+    self as speech, Audio, AudioClassifier, Function, News, Piece, SpeakOptions, SpeechToText,
+    SpeechToTextOptions, TextToSpeech,
 };
 
 use crate::task::BoxError;
 use crate::{
-    BuildRequest, Chunk, Content, Input, Label, Output, Pipeline, PipelineError, Speech, Transcription, Word,
-    run_decoded,
+    BuildRequest, Chunk, Content, Input, Label, Output, Partial, Pipeline, PipelineError, Recording, Speech,
+    Transcription, Word, run_decoded,
 };
+
+/// The most samples of a recording that is heard as a whole: 1 GiB of them.
+const MOST_SAMPLES: usize = 1 << 28;
 
 /// Builds the pipeline of `automatic-speech-recognition`.
 pub(crate) fn speech_recognition(request: BuildRequest<'_>) -> Result<Box<dyn Pipeline>, BoxError> {
@@ -27,30 +32,54 @@ pub(crate) fn speech_recognition(request: BuildRequest<'_>) -> Result<Box<dyn Pi
 struct SpeechRecognition(SpeechToText);
 
 impl SpeechRecognition {
-    fn transcribe(&self, audio: &Audio) -> Result<Transcription, speech::Error> {
-        let spoken = self.0.transcribe(audio)?;
-        let word = |word: Piece| Word {
-            timestamp: (word.start, word.end),
-            text: word.text,
-        };
-        let chunk = |caption: Caption| Chunk {
-            timestamp: (caption.start, caption.end),
-            text: caption.text,
-            words: caption.words.into_iter().map(word).collect(),
-        };
-        Ok(Transcription {
+    fn transcribe(
+        &self,
+        recording: &Recording,
+        tell: &mut dyn FnMut(Partial<'_>) -> ControlFlow<()>,
+    ) -> Result<Output, speech::Error> {
+        let spoken = self
+            .0
+            .transcribe_stream(recording.open()?, &mut |news| match news {
+                News::Read { at, of } => tell(Partial::Read { at, of }),
+                News::Heard { at, of } => tell(Partial::Done { at, of }),
+                News::Text(text) => tell(Partial::Text(text)),
+                News::Caption(caption) => tell(Partial::Chunk(&chunk(caption.clone()))),
+            })?;
+        Ok(Output::Transcription(Transcription {
             text: spoken.text,
             chunks: spoken.captions.into_iter().map(chunk).collect(),
-        })
+        }))
+    }
+}
+
+fn chunk(caption: Caption) -> Chunk {
+    let word = |word: Piece| Word {
+        timestamp: (word.start, word.end),
+        text: word.text,
+    };
+    Chunk {
+        timestamp: (caption.start, caption.end),
+        text: caption.text,
+        words: caption.words.into_iter().map(word).collect(),
     }
 }
 
 impl Pipeline for SpeechRecognition {
     fn run(&mut self, inputs: &[Input]) -> Vec<Result<Output, PipelineError>> {
-        run_decoded(inputs, decode_sounds, |sounds| {
-            let one = |audio| Ok(Output::Transcription(self.transcribe(audio)?));
-            sounds.iter().map(one).collect()
-        })
+        let one = |input| self.run_telling(input, &mut |_| ControlFlow::Continue(()));
+        inputs.iter().map(one).collect()
+    }
+
+    fn run_telling(
+        &mut self,
+        input: &Input,
+        tell: &mut dyn FnMut(Partial<'_>) -> ControlFlow<()>,
+    ) -> Result<Output, PipelineError> {
+        let Content::Audio(recording) = &input.content else {
+            return Err(PipelineError::unsupported(input, "audio"));
+        };
+        let result = self.transcribe(recording, tell);
+        result.map_err(|source| PipelineError::input(input, source))
     }
 }
 
@@ -127,10 +156,10 @@ fn decode_texts(inputs: &[Input]) -> Vec<Result<String, PipelineError>> {
 /// The recordings in `inputs`, or what is wrong with each.
 fn decode_sounds(inputs: &[Input]) -> Vec<Result<Audio, PipelineError>> {
     let one = |input: &Input| match &input.content {
-        Content::AudioFile(bytes) => Audio::decode(bytes.clone()).map_err(|source| PipelineError::Input {
-            origin: input.origin.clone(),
-            source: source.into(),
-        }),
+        Content::Audio(recording) => recording
+            .open()
+            .and_then(|stream| stream.collect_at_most(MOST_SAMPLES))
+            .map_err(|source| PipelineError::input(input, source)),
         _ => Err(PipelineError::unsupported(input, "audio")),
     };
     inputs.iter().map(one).collect()

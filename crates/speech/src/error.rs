@@ -69,6 +69,9 @@ pub enum Error {
         /// What would be right.
         known: String,
     },
+    /// Who was told what is found wanted no more.
+    #[error("the recording was not heard to its end")]
+    Stopped,
     /// The model says that numbers are not numbers.
     #[error(
         "the model's scores are not numbers: its weights are damaged, or this precision is too small for it"

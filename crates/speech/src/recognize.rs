@@ -1,16 +1,20 @@
 //! Speech to text, whichever family the model is of.
 
+use std::ops::ControlFlow;
+
 use sensorium_generation::GenerationConfig;
 use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind};
 
-use crate::audio::{Audio, AudioError};
-use crate::ctc::{BeamSearch, Chunks, CtcRecognizer, Piece};
+use crate::audio::{Audio, AudioStream, Spool};
+use crate::ctc::{BeamSearch, Chunks, CtcRecognizer, Speller, likeliest};
 use crate::error::Error;
-use crate::moonshine::{self, MoonshineOptions, MoonshineRecognizer, Phrase};
+use crate::intake::{Heard, Intake};
+use crate::moonshine::{self, MoonshineOptions, MoonshineRecognizer};
 use crate::subtitles::Caption;
-use crate::voice::{VoiceActivity, Voices};
+use crate::teller::{News, Phrases, Teller};
+use crate::voice::VoiceActivity;
 use crate::whisper::{Checks, Task, WhisperOptions, WhisperRecognizer};
 
 /// Writes down what is said: Whisper, Moonshine, wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
@@ -89,6 +93,9 @@ pub struct Spoken {
     /// Its parts with their times since the recording's beginning; empty unless asked for.
     pub captions: Vec<Caption>,
 }
+
+/// Frames that are taken together of a recording in memory.
+const BLOCK: usize = 1 << 14;
 
 impl SpeechToText {
     /// Opens a checkpoint; floating-point weights are converted to `kind` if one is named.
@@ -172,144 +179,142 @@ impl SpeechToText {
     /// # Errors
     /// If there is nothing to hear, the language is not known, or a setting makes no sense.
     pub fn transcribe(&self, audio: &Audio) -> Result<Spoken, Error> {
-        let from = self.options.start.clamp(0.0, audio.seconds());
-        let clip = match self.options.channel {
-            Some(channel) => audio.channel(channel)?.clip(from, self.options.end),
-            None => audio.clip(from, self.options.end),
-        };
-        if clip.frames() == 0 {
-            return Err(AudioError::Empty.into());
-        }
-        let voices = match &self.options.voice_activity {
-            Some(activity) => activity.find(&clip)?,
-            None => Voices::whole(&clip),
-        };
-        let heard = voices.of(&clip);
-        if heard.frames() == 0 {
-            return Ok(Spoken::default());
-        }
-        let mut spoken = match &self.recognizer {
-            Recognizer::Writing { model, options } => written(&heard, model, options)?,
-            Recognizer::Moonshine { model, options } => said(model.transcribe(&heard, options)?),
-            Recognizer::Spelling(model) => spelt(&heard, model, self.options.beam_search.as_ref())?,
-        };
-        if !self.options.timestamps && !self.options.words {
-            spoken.captions.clear();
-        }
-        let length = heard.seconds();
-        for caption in &mut spoken.captions {
-            if !self.options.words {
-                caption.words.clear();
+        let mut intake = Intake::new((audio.channels(), audio.rate()), self.rate(), &self.options)?;
+        for block in audio.samples().chunks(BLOCK * audio.channels()) {
+            if !intake.push(block)? {
+                break;
             }
-            for word in &mut caption.words {
-                let end = word.end.min(length).max(word.start);
-                let (start, end) = voices.original_span(word.start, end);
-                (word.start, word.end) = (start + from, end + from);
-            }
-            let end = caption.end.min(length).max(caption.start);
-            caption.start = voices.original(caption.start, true) + from;
-            caption.end = voices.original(end, false).max(caption.start - from) + from;
         }
-        Ok(spoken)
+        self.hear(intake.finish()?, &mut |_| ControlFlow::Continue(()))
+    }
+
+    /// What is said in a recording of any length, of which no more than ten minutes are in memory at a time; a longer
+    /// one is kept in a temporary file. `tell` is told what is found on the way, and may end the hearing.
+    ///
+    /// # Errors
+    /// As [`transcribe`](Self::transcribe), if the recording cannot be read or kept, and if `tell` ends the hearing.
+    pub fn transcribe_stream(
+        &self,
+        mut audio: AudioStream,
+        tell: &mut dyn FnMut(News<'_>) -> ControlFlow<()>,
+    ) -> Result<Spoken, Error> {
+        let mut intake = Intake::new((audio.channels(), audio.rate()), self.rate(), &self.options)?;
+        let end = self.options.end.unwrap_or(f64::INFINITY);
+        let of = audio.seconds().map(|seconds| seconds.min(end));
+        while let Some(block) = audio.next_block()? {
+            let more = intake.push(block)?;
+            let at = intake.seconds().min(end);
+            if tell(News::Read { at, of }).is_break() {
+                return Err(Error::Stopped);
+            }
+            if !more {
+                break;
+            }
+        }
+        drop(audio);
+        self.hear(intake.finish()?, tell)
+    }
+
+    /// The rate at which the model hears, in Hz.
+    fn rate(&self) -> u32 {
+        match &self.recognizer {
+            Recognizer::Writing { model, .. } => model.rate(),
+            Recognizer::Moonshine { model, .. } => model.rate(),
+            Recognizer::Spelling(model) => model.rate(),
+        }
+    }
+
+    fn hear(
+        &self,
+        mut heard: Heard,
+        tell: &mut dyn FnMut(News<'_>) -> ControlFlow<()>,
+    ) -> Result<Spoken, Error> {
+        let mut samples = std::mem::take(&mut heard.samples);
+        let mut teller = Teller::new(heard, &self.options, tell);
+        if samples.count() > 0 {
+            match &self.recognizer {
+                Recognizer::Writing { model, options } => written(samples, model, options, &mut teller)?,
+                Recognizer::Moonshine { model, options } => said(samples, model, options, &mut teller)?,
+                Recognizer::Spelling(model) => spelt(
+                    &mut samples,
+                    model,
+                    self.options.beam_search.as_ref(),
+                    &mut teller,
+                )?,
+            }
+        }
+        Ok(teller.spoken)
     }
 }
 
-fn written(clip: &Audio, model: &WhisperRecognizer, options: &WhisperOptions) -> Result<Spoken, Error> {
-    let length = clip.seconds();
-    let found = model.read(clip, options, None)?;
+fn written(
+    mut samples: Spool,
+    model: &WhisperRecognizer,
+    options: &WhisperOptions,
+    teller: &mut Teller<'_>,
+) -> Result<(), Error> {
+    let mut all = vec![0.0; samples.count()];
+    samples.read(0, &mut all)?;
+    let found = model.read(&Audio::new(all, 1, model.rate())?, options, None)?;
+    let length = teller.length();
     let mut latest = 0.0;
-    let captions = found.chunks.into_iter().map(|chunk| {
+    for chunk in found.chunks {
         let start = chunk.start.unwrap_or(latest).min(length);
         latest = chunk.end.unwrap_or(length).max(start);
-        Caption {
+        teller.text(&chunk.text)?;
+        teller.caption(Caption {
             start,
             end: latest,
             text: chunk.text,
             words: chunk.words,
-        }
-    });
-    Ok(Spoken {
-        captions: captions.collect(),
-        text: found.text.trim().to_string(),
-    })
-}
-
-fn said(phrases: Vec<Phrase>) -> Spoken {
-    let text = moonshine::joined(&phrases);
-    let caption = |Phrase { start, end, text }| Caption {
-        start,
-        end,
-        text,
-        words: Vec::new(),
-    };
-    Spoken {
-        captions: phrases.into_iter().map(caption).collect(),
-        text,
+        })?;
     }
+    Ok(())
 }
 
-fn spelt(clip: &Audio, model: &CtcRecognizer, search: Option<&BeamSearch>) -> Result<Spoken, Error> {
-    let (text, words) = match search {
-        Some(search) => model.search(clip, search)?,
-        None => {
-            let spelling = model.transcribe(clip, Chunks::for_length(clip.seconds()))?;
-            (spelling.text(), model.lasting(spelling.words()))
-        }
-    };
-    let caption = |phrase: Vec<Piece>| {
-        let texts: Vec<&str> = phrase.iter().map(|word| word.text.as_str()).collect();
-        let text = texts.join(" ");
-        let (start, end) = (phrase.first()?.start, phrase.last()?.end);
-        let spaced = |word: Piece| Piece {
-            text: format!(" {}", word.text),
-            ..word
-        };
-        Some(Caption {
-            start,
-            end,
-            text,
-            words: phrase.into_iter().map(spaced).collect(),
+fn said(
+    mut samples: Spool,
+    model: &MoonshineRecognizer,
+    options: &MoonshineOptions,
+    teller: &mut Teller<'_>,
+) -> Result<(), Error> {
+    let mut all = vec![0.0; samples.count()];
+    samples.read(0, &mut all)?;
+    let phrases = model.transcribe(&Audio::new(all, 1, model.rate())?, options)?;
+    teller.text(&moonshine::joined(&phrases))?;
+    phrases.into_iter().try_for_each(|phrase| {
+        teller.caption(Caption {
+            start: phrase.start,
+            end: phrase.end,
+            text: phrase.text,
+            words: Vec::new(),
         })
-    };
-    Ok(Spoken {
-        captions: phrases(words).into_iter().filter_map(caption).collect(),
-        text,
     })
 }
 
-/// Words before and behind a pause, or more than seven seconds of words, are not shown together.
-fn phrases(words: Vec<Piece>) -> Vec<Vec<Piece>> {
-    let mut phrases: Vec<Vec<Piece>> = Vec::new();
-    for word in words {
-        match phrases.last_mut() {
-            Some(phrase)
-                if phrase.last().is_some_and(|last| word.start - last.end < 0.8)
-                    && word.end - phrase[0].start < 7.0 =>
-            {
-                phrase.push(word);
-            }
-            _ => phrases.push(vec![word]),
-        }
+fn spelt(
+    samples: &mut Spool,
+    model: &CtcRecognizer,
+    search: Option<&BeamSearch>,
+    teller: &mut Teller<'_>,
+) -> Result<(), Error> {
+    let length = teller.length();
+    let mut phrases = Phrases::default();
+    if let Some(search) = search {
+        let (text, words) = model.search_in(samples, length, search)?;
+        teller.text(&text)?;
+        phrases.say(words, teller)?;
+        return phrases.end(teller);
     }
-    phrases
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_and_seven_seconds_end_a_phrase() {
-        let word = |start: f64| Piece {
-            text: "a".to_string(),
-            start,
-            end: start + 0.5,
-        };
-        let found = phrases(
-            [0.0, 0.6, 3.0, 3.6, 4.4, 5.2, 6.0, 6.8, 7.6, 8.4, 9.2, 10.0]
-                .map(word)
-                .to_vec(),
-        );
-        assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [2, 9, 1]);
-    }
+    let mut speller = Speller::new(model);
+    model.hear(samples, Chunks::for_length(length), &mut |scores, at| {
+        let (text, words) = speller.push(&likeliest(&scores));
+        teller.text(&text)?;
+        phrases.say(words, teller)?;
+        teller.heard(at)
+    })?;
+    let (text, words) = speller.finish();
+    teller.text(&text)?;
+    phrases.say(words, teller)?;
+    phrases.end(teller)
 }

@@ -2,7 +2,7 @@
 
 use earshot::Detector;
 
-use crate::audio::{Audio, AudioError};
+use crate::audio::{Audio, AudioError, Resampler};
 
 /// The rate at which voices are looked for, in Hz.
 const RATE: u32 = 16000;
@@ -50,62 +50,222 @@ impl VoiceActivity {
     /// # Errors
     /// If its rate makes no sense.
     pub fn find(&self, audio: &Audio) -> Result<Voices, AudioError> {
-        let length = audio.seconds();
-        if length <= self.least_pause + self.margin {
-            return Ok(Voices::whole(audio));
+        let mut filter = VoiceFilter::new(*self, audio.rate())?;
+        let mut voiced = Vec::new();
+        for part in audio.mono().chunks(1 << 14) {
+            filter.push(part, &mut voiced)?;
+            voiced.clear();
         }
-        let mut samples = audio.mono_at(RATE)?;
-        samples.resize(samples.len().next_multiple_of(FRAME), 0.0);
-        let mut detector = Detector::default_boxed();
-        let frames = samples.chunks_exact_mut(FRAME).map(|frame| {
+        filter.finish(&mut voiced)
+    }
+}
+
+/// Leaves out where nobody speaks, while a recording comes: what is judged already is not kept.
+pub(crate) struct VoiceFilter {
+    rate: u32,
+    resampler: Resampler,
+    detector: Box<Detector>,
+    /// Samples at [`RATE`] that are no whole frame yet.
+    frame: Vec<f32>,
+    found: Found,
+    /// Samples of which it is not known whether they are voices.
+    waiting: Vec<f32>,
+    /// Samples before them.
+    before: usize,
+    /// Voices before them.
+    passed: usize,
+}
+
+impl VoiceFilter {
+    /// Takes samples at `rate` Hz.
+    pub fn new(activity: VoiceActivity, rate: u32) -> Result<Self, AudioError> {
+        Ok(Self {
+            rate,
+            resampler: Resampler::new(rate, RATE)?,
+            detector: Detector::default_boxed(),
+            frame: Vec::new(),
+            found: Found::new(activity),
+            waiting: Vec::new(),
+            before: 0,
+            passed: 0,
+        })
+    }
+
+    /// Takes samples; puts those that are surely voices behind the ones in `voiced`.
+    pub fn push(&mut self, samples: &[f32], voiced: &mut Vec<f32>) -> Result<(), AudioError> {
+        self.waiting.extend_from_slice(samples);
+        self.resampler.push(samples, &mut self.frame)?;
+        self.judge();
+        self.pass_sure(voiced);
+        Ok(())
+    }
+
+    /// The end: the voices that are left, and where all of them are.
+    pub fn finish(mut self, voiced: &mut Vec<f32>) -> Result<Voices, AudioError> {
+        let length = (self.before + self.waiting.len()) as f64 / f64::from(self.rate);
+        if length <= self.found.shortest() {
+            voiced.append(&mut self.waiting);
+            return Ok(Voices::whole(length));
+        }
+        self.resampler.finish(&mut self.frame)?;
+        self.frame.resize(self.frame.len().next_multiple_of(FRAME), 0.0);
+        self.judge();
+        let voices = self.found.finish(length);
+        self.pass(&voices.spans[self.passed..], f64::INFINITY, voiced);
+        Ok(voices)
+    }
+
+    fn judge(&mut self) {
+        let whole = self.frame.len() / FRAME * FRAME;
+        for frame in self.frame[..whole].chunks_exact_mut(FRAME) {
             frame
                 .iter_mut()
                 .for_each(|sample| *sample = sample.clamp(-1.0, 1.0));
-            detector.predict_f32(frame)
-        });
-        Ok(self.spans(frames, length))
+            self.found.judge(self.detector.predict_f32(frame));
+        }
+        self.frame.drain(..whole);
     }
 
-    /// The voices in a recording of `length` seconds whose frames have these likelihoods.
-    fn spans(&self, likelihoods: impl Iterator<Item = f32>, length: f64) -> Voices {
-        let seconds = |frame: usize| frame as f64 * FRAME as f64 / f64::from(RATE);
-        let mut spans: Vec<(f64, f64)> = Vec::new();
-        let mut begin = None;
-        let end = |spans: &mut Vec<(f64, f64)>, begin: f64, end: f64| match spans.last_mut() {
-            Some(last) if begin - last.1 < self.least_pause => last.1 = end,
-            _ => spans.push((begin, end)),
-        };
-        let mut count = 0;
-        for (frame, likelihood) in likelihoods.enumerate() {
-            count = frame + 1;
-            match begin {
-                None if likelihood >= self.threshold => begin = Some(seconds(frame)),
-                Some(from) if likelihood < self.lasting => {
-                    end(&mut spans, from, seconds(frame));
-                    begin = None;
-                }
-                _ => {}
+    fn pass_sure(&mut self, voiced: &mut Vec<f32>) {
+        if self.found.now() > self.found.shortest() {
+            let (spans, sure) = self.found.spans_from(self.passed);
+            self.pass(&spans, sure, voiced);
+        }
+    }
+
+    /// Lets pass what is in `spans`, and forgets all before the moment `sure`.
+    fn pass(&mut self, spans: &[(f64, f64)], sure: f64, voiced: &mut Vec<f32>) {
+        let rate = f64::from(self.rate);
+        // Infinity becomes the largest number.
+        let place = |seconds: f64| (seconds.max(0.0) * rate).round() as usize;
+        let sure = place(sure).clamp(self.before, self.before + self.waiting.len());
+        for &(begin, end) in spans {
+            let from = place(begin).clamp(self.before, sure);
+            let to = place(end).clamp(from, sure);
+            voiced.extend_from_slice(&self.waiting[from - self.before..to - self.before]);
+            self.passed += usize::from(place(end) <= sure);
+        }
+        self.waiting.drain(..sure - self.before);
+        self.before = sure;
+    }
+}
+
+/// The voices among the frames so far.
+struct Found {
+    activity: VoiceActivity,
+    /// Those that have ended, without margins. The last may still go on.
+    spans: Vec<(f64, f64)>,
+    /// When the one began that is heard now.
+    begin: Option<f64>,
+    frames: usize,
+}
+
+impl Found {
+    fn new(activity: VoiceActivity) -> Self {
+        Self {
+            activity,
+            spans: Vec::new(),
+            begin: None,
+            frames: 0,
+        }
+    }
+
+    /// Up to where frames were judged, in seconds.
+    fn now(&self) -> f64 {
+        self.frames as f64 * FRAME as f64 / f64::from(RATE)
+    }
+
+    /// The length of recordings that are too short for a pause.
+    fn shortest(&self) -> f64 {
+        self.activity.least_pause + self.activity.margin
+    }
+
+    /// Takes the next frame's likelihood.
+    fn judge(&mut self, likelihood: f32) {
+        match self.begin {
+            None if likelihood >= self.activity.threshold => self.begin = Some(self.now()),
+            Some(from) if likelihood < self.activity.lasting => self.end(from),
+            _ => {}
+        }
+        self.frames += 1;
+        if self.begin.is_none() && !self.joins(self.now()) {
+            self.leave_out_noise();
+        }
+    }
+
+    fn end(&mut self, from: f64) {
+        let now = self.now();
+        match self.spans.last_mut() {
+            Some(last) if from - last.1 < self.activity.least_pause => last.1 = now,
+            _ => self.spans.push((from, now)),
+        }
+        self.begin = None;
+    }
+
+    /// Whether what begins then is part of the last voice.
+    fn joins(&self, begin: f64) -> bool {
+        let last = self.spans.last();
+        last.is_some_and(|last| begin - last.1 < self.activity.least_pause)
+    }
+
+    fn leave_out_noise(&mut self) {
+        self.spans
+            .pop_if(|last| last.1 - last.0 < self.activity.least_voice);
+    }
+
+    /// The voice with that number with its margins, without what is part of the one before.
+    fn widened(&self, number: usize, (begin, end): (f64, f64)) -> (f64, f64) {
+        let margin = self.activity.margin;
+        let before = number
+            .checked_sub(1)
+            .map_or(0.0, |before| self.spans[before].1 + margin);
+        ((begin - margin).max(before), end + margin)
+    }
+
+    /// The voices from the one with that number on, as far as they are known, and up to where they are.
+    fn spans_from(&self, number: usize) -> (Vec<(f64, f64)>, f64) {
+        let VoiceActivity {
+            least_voice, margin, ..
+        } = self.activity;
+        let goes_on = self.joins(self.begin.unwrap_or(self.now()));
+        let ended = self.spans.len() - usize::from(goes_on);
+        let last = self.spans.last().filter(|_| goes_on);
+        let end = self.begin.map(|_| self.now()).or(last.map(|last| last.1));
+        let ongoing = last.map(|last| last.0).or(self.begin).zip(end);
+        let span = |number| self.widened(number, self.spans[number]);
+        let mut spans: Vec<(f64, f64)> = (number..ended).map(span).collect();
+        let sure = match ongoing {
+            Some((begin, end)) if end - begin >= least_voice => {
+                spans.push(self.widened(ended, (begin, f64::INFINITY)));
+                end
             }
+            Some((begin, _)) => begin - margin,
+            None => self.now() - margin,
+        };
+        (spans, sure)
+    }
+
+    /// All voices of a recording of `length` seconds.
+    fn finish(&mut self, length: f64) -> Voices {
+        if let Some(from) = self.begin {
+            self.end(from);
         }
-        if let Some(from) = begin {
-            end(&mut spans, from, seconds(count));
+        self.leave_out_noise();
+        let spans = self.spans.iter().enumerate().map(|(number, &span)| {
+            let (begin, end) = self.widened(number, span);
+            (begin, end.min(length))
+        });
+        Voices {
+            spans: spans.collect(),
         }
-        spans.retain(|(begin, end)| end - begin >= self.least_voice);
-        for span in &mut spans {
-            *span = (
-                (span.0 - self.margin).max(0.0),
-                (span.1 + self.margin).min(length),
-            );
-        }
-        Voices { spans }
     }
 }
 
 impl Voices {
-    /// One voice from begin to end.
-    pub fn whole(audio: &Audio) -> Self {
+    /// One voice from begin to end of a recording of `length` seconds.
+    pub fn whole(length: f64) -> Self {
         Self {
-            spans: vec![(0.0, audio.seconds())],
+            spans: vec![(0.0, length)],
         }
     }
 
@@ -147,6 +307,8 @@ impl Voices {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn voices() -> Voices {
@@ -181,8 +343,12 @@ mod tests {
         likelihoods[frame(12.0)..frame(13.0)].fill(0.4); // never began
         likelihoods[frame(14.0)..frame(14.05)].fill(0.9); // too short
         likelihoods[frame(19.0)..].fill(0.9);
-        let found = VoiceActivity::default().spans(likelihoods.into_iter(), 20.0);
-        let rounded = found
+        let mut found = Found::new(VoiceActivity::default());
+        likelihoods
+            .into_iter()
+            .for_each(|likelihood| found.judge(likelihood));
+        let voices = found.finish(20.0);
+        let rounded = voices
             .spans
             .iter()
             .map(|span| ((span.0 * 10.0).round(), (span.1 * 10.0).round()));
@@ -195,5 +361,75 @@ mod tests {
         let found = |seconds| VoiceActivity::default().find(&silence(seconds)).unwrap().spans;
         assert_eq!(found(10), []);
         assert_eq!(found(2), [(0.0, 2.0)]);
+    }
+
+    /// The rules for a recording that is there as a whole.
+    fn spans_at_once(activity: &VoiceActivity, likelihoods: &[f32], length: f64) -> Vec<(f64, f64)> {
+        let seconds = |frame: usize| frame as f64 * FRAME as f64 / f64::from(RATE);
+        let mut spans: Vec<(f64, f64)> = Vec::new();
+        let mut begin = None;
+        let ends = likelihoods.iter().copied().chain([-1.0]).enumerate();
+        for (frame, likelihood) in ends {
+            match begin {
+                None if likelihood >= activity.threshold => begin = Some(seconds(frame)),
+                Some(from) if likelihood < activity.lasting => {
+                    match spans.last_mut() {
+                        Some(last) if from - last.1 < activity.least_pause => last.1 = seconds(frame),
+                        _ => spans.push((from, seconds(frame))),
+                    }
+                    begin = None;
+                }
+                _ => {}
+            }
+        }
+        spans.retain(|(begin, end)| end - begin >= activity.least_voice);
+        let wide = |(begin, end): (f64, f64)| {
+            let (begin, end) = (begin - activity.margin, end + activity.margin);
+            (begin.max(0.0), end.min(length))
+        };
+        spans.into_iter().map(wide).collect()
+    }
+
+    proptest! {
+        /// Voices pass bit by bit as they do at once, and little waits.
+        #[test]
+        fn what_passes_are_the_voices(
+            runs in prop::collection::vec((1..250usize, 0.0..1.0f32), 1..12),
+            least_pause in prop::sample::select(vec![2.0, 0.9, 3.3]),
+            rate in prop::sample::select(vec![16_000, 8_000, 11_025]),
+        ) {
+            let activity = VoiceActivity { least_pause, ..VoiceActivity::default() };
+            let likelihoods: Vec<f32> = runs
+                .iter()
+                .flat_map(|&(count, likelihood)| std::iter::repeat_n(likelihood, count))
+                .collect();
+            let frames = likelihoods.len() * FRAME * rate as usize / RATE as usize;
+            let samples: Vec<f32> = (0..frames).map(|i| i as f32).collect();
+            let audio = Audio::new(samples.clone(), 1, rate).unwrap();
+            let length = audio.seconds();
+
+            let mut filter = VoiceFilter::new(activity, rate).unwrap();
+            let (mut found, mut most, mut left) = (Vec::new(), 0, samples.as_slice());
+            for (i, &likelihood) in likelihoods.iter().enumerate() {
+                let end = (i + 1) * FRAME * rate as usize / RATE as usize;
+                let (now, later) = left.split_at(end - (frames - left.len()));
+                left = later;
+                filter.waiting.extend_from_slice(now);
+                filter.found.judge(likelihood);
+                filter.pass_sure(&mut found);
+                most = most.max(filter.waiting.len());
+            }
+            prop_assert!(most as f64 <= (least_pause + 2.0 * activity.margin) * f64::from(rate));
+            if length <= least_pause + activity.margin {
+                prop_assert_eq!(found.len(), 0);
+                return Ok(());
+            }
+            let voices = filter.found.finish(length);
+            let spans = voices.spans.clone();
+            filter.pass(&spans[filter.passed..], f64::INFINITY, &mut found);
+            prop_assert_eq!(&spans, &spans_at_once(&activity, &likelihoods, length));
+            let expected = voices.of(&audio);
+            prop_assert_eq!(found.as_slice(), expected.samples());
+        }
     }
 }

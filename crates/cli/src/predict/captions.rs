@@ -46,6 +46,14 @@ impl Captions {
         }
     }
 
+    /// Writes captions to standard output as they come, if that is where they go.
+    pub fn writer(&self) -> Option<subtitles::Writer> {
+        match (self.kind, &self.out) {
+            (Kind::Captions(format), None) => Some(subtitles::Writer::new(format, self.shape)),
+            _ => None,
+        }
+    }
+
     /// Writes the transcript of `input` to its file; gives back what is to go to standard output.
     pub fn put(&self, input: &str, found: &Transcription, several: bool) -> Result<Option<String>> {
         let text = match self.kind {
@@ -87,19 +95,19 @@ fn captions(found: &Transcription) -> Vec<Caption> {
             ..Caption::default()
         }];
     }
-    let caption = |chunk: &sensorium::Chunk| Caption {
+    found.chunks.iter().map(caption).collect()
+}
+
+pub fn caption(chunk: &sensorium::Chunk) -> Caption {
+    let word = |word: &sensorium::Word| Piece {
+        text: word.text.clone(),
+        start: word.timestamp.0,
+        end: word.timestamp.1,
+    };
+    Caption {
         start: chunk.timestamp.0,
         end: chunk.timestamp.1,
         text: chunk.text.clone(),
-        words: chunk
-            .words
-            .iter()
-            .map(|word| Piece {
-                text: word.text.clone(),
-                start: word.timestamp.0,
-                end: word.timestamp.1,
-            })
-            .collect(),
-    };
-    found.chunks.iter().map(caption).collect()
+        words: chunk.words.iter().map(word).collect(),
+    }
 }

@@ -1,8 +1,10 @@
 //! A pipeline for each kind of input: built when the first such input comes.
 
+use std::ops::ControlFlow;
+
 use anyhow::Result;
 use sensorium::hub::Hub;
-use sensorium::{Input, InputKind, Output, Pipeline, Registry, RegistryError, Route, Task};
+use sensorium::{Input, InputKind, Output, Partial, Pipeline, Registry, RegistryError, Route, Task};
 
 use super::routing::route;
 use super::{Outcome, Read, Request};
@@ -57,8 +59,13 @@ impl<'a> Pipelines<'a> {
         Ok(pipelines)
     }
 
-    /// An outcome for each input, in order. Those of one kind run together.
-    pub fn run(&mut self, batch: Vec<Read<'_>>) -> Vec<Outcome> {
+    /// An outcome for each input, in order. Those of one kind run together; of one that is alone `tell` is told what is
+    /// found on the way.
+    pub fn run(
+        &mut self,
+        batch: Vec<Read<'_>>,
+        tell: &mut dyn FnMut(Partial<'_>) -> ControlFlow<()>,
+    ) -> Vec<Outcome> {
         let mut outcomes = Vec::with_capacity(batch.len());
         let mut groups: Vec<(Vec<usize>, Vec<Input>)> = Vec::new();
         for (item, input) in batch {
@@ -83,10 +90,12 @@ impl<'a> Pipelines<'a> {
             });
         }
         for ((places, inputs), built) in groups.into_iter().zip(&mut self.built) {
-            if inputs.is_empty() {
-                continue;
-            }
-            for (place, result) in places.into_iter().zip(built.pipeline.run(&inputs)) {
+            let results = match inputs.as_slice() {
+                [] => continue,
+                [input] => vec![built.pipeline.run_telling(input, tell)],
+                inputs => built.pipeline.run(inputs),
+            };
+            for (place, result) in places.into_iter().zip(results) {
                 let result: Result<Output, String> = result.map_err(|error| print::causes(&error));
                 outcomes[place] = Outcome::Done(result);
             }

@@ -1,13 +1,13 @@
 //! How results are printed.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use sensorium::{Output, Route};
+use sensorium::speech::subtitles::Writer;
+use sensorium::{Output, Partial, Route};
 use serde::Serialize;
 
-use super::Captions;
+use super::{Captions, captions};
 use crate::context::Context;
 use crate::print;
 
@@ -27,6 +27,15 @@ struct Explanation<'a> {
     why: &'a [String],
 }
 
+/// What was printed of an input that is not done yet.
+pub enum Told {
+    Nothing,
+    /// The beginning of its text.
+    Text,
+    /// Captions.
+    Captions(Writer),
+}
+
 /// Prints results as they come, and remembers whether one failed.
 pub struct Printer<'a> {
     pub context: &'a Context,
@@ -38,14 +47,49 @@ pub struct Printer<'a> {
     pub failed: bool,
     /// How transcripts are written to files; `None` for their texts alone.
     pub captions: Option<&'a Captions>,
+    /// What was printed of the input that is not done yet.
+    pub told: Told,
     /// Standard output, or a test's buffer.
-    pub out: &'a mut dyn Write,
+    pub out: &'a mut dyn std::io::Write,
 }
 
 impl Printer<'_> {
-    /// Prints the result of one input.
+    /// What is to be printed of an input before it is done: of a single one that is printed as text.
+    pub fn part(&mut self, partial: &Partial<'_>) -> Option<String> {
+        let text = match (self.captions, partial) {
+            _ if self.several => return None,
+            (None, Partial::Text(text)) if !self.context.global.json => {
+                self.told = Told::Text;
+                (*text).to_string()
+            }
+            (Some(captions), Partial::Chunk(chunk)) => {
+                if let Told::Nothing = self.told {
+                    self.told = Told::Captions(captions.writer()?);
+                }
+                let Told::Captions(writer) = &mut self.told else {
+                    return None;
+                };
+                writer.push(&captions::caption(chunk))
+            }
+            _ => return None,
+        };
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// Prints the result of one input, or what is left of it.
     pub fn print(&mut self, input: &str, result: Result<Output, String>) -> Result<()> {
         self.printed += 1;
+        let rest = match std::mem::replace(&mut self.told, Told::Nothing) {
+            Told::Nothing => None,
+            Told::Text => Some("\n".to_string()),
+            Told::Captions(writer) => Some(writer.finish()),
+        };
+        if let Some(rest) = rest {
+            self.write(&rest)?;
+            if result.is_ok() {
+                return Ok(());
+            }
+        }
         let result = match (self.captions, result) {
             (Some(captions), Ok(Output::Transcription(found))) => {
                 match captions.put(input, &found, self.several) {
@@ -87,8 +131,12 @@ impl Printer<'_> {
         self.write(&text)
     }
 
-    fn write(&mut self, text: &str) -> Result<()> {
-        self.out.write_all(text.as_bytes()).map_err(print::stdout_error)
+    /// Prints text as it is, at once.
+    pub fn write(&mut self, text: &str) -> Result<()> {
+        let written = self.out.write_all(text.as_bytes());
+        written
+            .and_then(|()| self.out.flush())
+            .map_err(print::stdout_error)
     }
 
     /// The command's exit status.

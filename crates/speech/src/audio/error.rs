@@ -15,6 +15,12 @@ pub enum AudioError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A long recording cannot be kept until it is heard.
+    #[error("cannot be kept in a temporary file")]
+    Spool {
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The content is no sound.
     #[error("is no sound that can be read: expected WAV, FLAC, MP3, Ogg Vorbis or AAC in MP4")]
     Unknown,
@@ -49,6 +55,12 @@ pub enum AudioError {
         number: usize,
         /// What there is.
         channels: usize,
+    },
+    /// There are too many samples to hear them as a whole.
+    #[error("is too long to be heard as a whole: it has more than {most} samples")]
+    TooLong {
+        /// The most that are taken.
+        most: usize,
     },
     /// There is nothing to hear.
     #[error("has no samples in the part that is to be heard")]

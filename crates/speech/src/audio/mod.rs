@@ -3,13 +3,17 @@
 mod compressed;
 mod error;
 mod resample;
+mod spool;
+mod stream;
 mod wav;
 mod write;
 
-use std::fs;
 use std::path::Path;
 
 pub use error::AudioError;
+pub(crate) use resample::Resampler;
+pub(crate) use spool::Spool;
+pub use stream::AudioStream;
 pub use write::{SampleKind, WavFile, WavStream};
 
 /// A recording in memory: `frames × channels` samples, of which 1 is the loudest.
@@ -53,7 +57,7 @@ impl Audio {
     /// # Errors
     /// As [`decode`](Self::decode), and if the file cannot be read.
     pub fn open(path: &Path) -> Result<Self, AudioError> {
-        Self::decode(fs::read(path)?)
+        AudioStream::open(path)?.collect()
     }
 
     /// Decodes WAV (8 to 32-bit integers, 32 and 64-bit floats), FLAC, MP3, Ogg Vorbis, and AAC in MP4; the format
@@ -62,10 +66,7 @@ impl Audio {
     /// # Errors
     /// If it is none of these, or damaged so that nothing can be heard.
     pub fn decode(bytes: Vec<u8>) -> Result<Self, AudioError> {
-        match wav::decode(&bytes) {
-            Some(audio) => audio,
-            None => compressed::decode(bytes),
-        }
+        AudioStream::decode(bytes)?.collect()
     }
 
     /// Interleaved samples, `frames × channels`.

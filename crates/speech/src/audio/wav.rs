@@ -1,21 +1,44 @@
 //! WAV, read by `hound`, with lengths that writers to pipes could not know put right first.
 
-use std::io::Cursor;
+use std::io::{self, BufReader, Cursor, Read};
 
-use hound::{SampleFormat, WavReader, WavSpec};
+use hound::{SampleFormat, WavReader};
+use symphonia::core::io::MediaSource;
 
-use super::{Audio, AudioError};
+use super::AudioError;
+use super::compressed::Packets;
 
-/// The recording, or none if the bytes are no WAV or hold what `hound` does not read.
-pub(super) fn decode(bytes: &[u8]) -> Option<Result<Audio, AudioError>> {
-    if !(bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE")) {
-        return None;
-    }
-    Some(match layout(bytes) {
-        Ok(Layout { others: true, .. }) => return None,
-        Ok(layout) => read(bytes, &layout),
-        Err(problem) => Err(wav(problem)),
-    })
+/// Bytes of samples that are decoded at a time, about.
+const BLOCK: usize = 1 << 16;
+/// The largest format chunk.
+const MOST_FORMAT: u32 = 1 << 17;
+/// Programs that write to a pipe say about 2 or 4 GiB.
+const ENDLESS: u64 = 0x7fff_0000;
+
+/// The samples of a WAV file. Each block is decoded as a small WAV of its own, so that it matters neither what the
+/// header says of the length nor how long the file is.
+pub(super) struct WavBlocks {
+    /// What is left of the samples.
+    reader: io::Take<BufReader<Box<dyn MediaSource>>>,
+    format: Format,
+    /// Frames in all, if that is known.
+    frames: Option<u64>,
+    /// A header and a block of samples.
+    bytes: Vec<u8>,
+    /// The header's length.
+    head: usize,
+    decode: fn(&[u8], &mut Vec<f32>) -> Result<(), AudioError>,
+}
+
+/// What the chunk `fmt ` says.
+#[derive(Clone, Copy)]
+struct Format {
+    channels: usize,
+    rate: u32,
+    /// Bytes of a frame.
+    frame: usize,
+    /// Whether a frame is a sample of each channel.
+    plain: bool,
 }
 
 fn wav(problem: impl ToString) -> AudioError {
@@ -24,95 +47,216 @@ fn wav(problem: impl ToString) -> AudioError {
     }
 }
 
-/// Where the samples are.
-struct Layout {
-    /// The size field of the chunk `data`.
-    size_at: usize,
-    /// Bytes of samples that are there, in whole frames.
-    size: usize,
-    /// Samples of a kind that `hound` does not read.
-    others: bool,
-}
-
-/// Walks the chunks. A `data` chunk that says 0 or more than there is reaches to the end of the file: the writer
-/// could not go back, or the file was cut.
-fn layout(bytes: &[u8]) -> Result<Layout, &'static str> {
-    let number = |at: usize, len: usize| -> Option<usize> {
-        let field = bytes.get(at..at + len)?;
-        Some(field.iter().rev().fold(0, |n, &byte| n << 8 | usize::from(byte)))
-    };
-    let mut at = 12;
-    let mut frame = None;
-    let mut others = false;
-    while let (Some(name), Some(size)) = (bytes.get(at..at + 4), number(at + 4, 4)) {
-        let begin = at + 8;
-        match name {
-            b"fmt " => {
-                let field = |offset, len| number(begin + offset, len).ok_or("its format chunk is cut");
-                let (mut format, channels, rate) = (field(0, 2)?, field(2, 2)?, field(4, 4)?);
-                let (align, bits) = (field(12, 2)?, field(14, 2)?);
-                if format == 0xfffe && size >= 26 {
-                    format = field(24, 2)?;
-                }
-                if channels == 0 {
-                    return Err("its header says 0 channels");
-                }
-                if rate == 0 {
-                    return Err("its header says 0 Hz");
-                }
-                if bits == 0
-                    || align != channels * bits.div_ceil(8) && format != 0xfffe && [1, 3].contains(&format)
-                {
-                    return Err("the frame size in its header does not fit channels and bits");
-                }
-                others = !matches!((format, bits), (1, 8 | 16 | 24 | 32) | (3, 32));
-                frame = Some(align.max(1));
-            }
-            b"data" => {
-                let frame = frame.ok_or("its format comes after its samples, or not at all")?;
-                let left = bytes.len() - begin;
-                let size = if size == 0 || size > left { left } else { size };
-                return Ok(Layout {
-                    size_at: at + 4,
-                    size: size / frame * frame,
-                    others,
-                });
-            }
-            _ => {}
-        }
-        at = begin + size + size % 2;
+impl WavBlocks {
+    /// Whether a file with these first twelve bytes is a WAV.
+    pub fn begins(head: &[u8]) -> bool {
+        let riff = [b"RIFF", b"RF64", b"BW64"]
+            .iter()
+            .any(|name| head.starts_with(*name));
+        riff && head.get(8..12) == Some(b"WAVE")
     }
-    Err("it has no samples")
+
+    /// Reads the header behind the first twelve bytes.
+    pub fn open(source: Box<dyn MediaSource>) -> Result<Self, AudioError> {
+        let length = source.byte_len().filter(|_| source.is_seekable());
+        let mut reader = BufReader::with_capacity(BLOCK, source);
+        let (chunk, format, size) = header(&mut reader, length)?;
+        let mut bytes = b"RIFF\xff\xff\xff\xffWAVEfmt ".to_vec();
+        bytes.extend((chunk.len() as u32).to_le_bytes());
+        bytes.extend(&chunk);
+        bytes.resize(bytes.len().next_multiple_of(2), 0);
+        bytes.extend(b"data\0\0\0\0");
+        // What `hound` does not read is for others.
+        let decode = match WavReader::new(bytes.as_slice()) {
+            Ok(_) => by_hound,
+            Err(_) => by_others,
+        };
+        Ok(Self {
+            frames: size
+                .filter(|_| format.plain)
+                .map(|size| size / format.frame as u64),
+            reader: reader.take(size.unwrap_or(u64::MAX)),
+            format,
+            head: bytes.len(),
+            bytes,
+            decode,
+        })
+    }
+
+    /// Channels and rate.
+    pub fn shape(&self) -> (usize, u32) {
+        (self.format.channels, self.format.rate)
+    }
+
+    /// Frames in all, if that is known.
+    pub fn frames(&self) -> Option<u64> {
+        self.frames
+    }
+
+    /// The next samples, in whole frames; says whether there are any. A part of a frame at the end is left out.
+    pub fn read(&mut self, block: &mut Vec<f32>) -> Result<bool, AudioError> {
+        let frame = self.format.frame;
+        let most = (BLOCK / frame).max(1) * frame;
+        self.bytes.truncate(self.head);
+        let count = self
+            .reader
+            .by_ref()
+            .take(most as u64)
+            .read_to_end(&mut self.bytes)?;
+        let whole = count / frame * frame;
+        if whole == 0 {
+            return Ok(false);
+        }
+        self.bytes.truncate(self.head + whole);
+        self.bytes[self.head - 4..self.head].copy_from_slice(&(whole as u32).to_le_bytes());
+        (self.decode)(&self.bytes, block)?;
+        Ok(true)
+    }
 }
 
-fn read(bytes: &[u8], layout: &Layout) -> Result<Audio, AudioError> {
-    let mut bytes = bytes.to_vec();
-    let size = u32::try_from(layout.size).unwrap_or(u32::MAX);
-    bytes[layout.size_at..layout.size_at + 4].copy_from_slice(&size.to_le_bytes());
+/// Walks the chunks up to the samples: the chunk `fmt `, what it says, and how many bytes of samples there are, if that
+/// is known. A chunk of samples that says 0 or more than there is reaches to the end of the file: the writer could not
+/// go back, or the file was cut.
+fn header(reader: &mut impl Read, length: Option<u64>) -> Result<(Vec<u8>, Format, Option<u64>), AudioError> {
+    let mut at = 12;
+    let mut found = None;
+    let mut long = None;
+    loop {
+        let head = bytes(reader, 8)?;
+        let &[a, b, c, d, _, _, _, _] = head.as_slice() else {
+            return Err(wav("it has no samples"));
+        };
+        let size = number(&head[4..]) as u32;
+        at += 8;
+        let read = match &[a, b, c, d] {
+            b"data" => {
+                let (chunk, format) =
+                    found.ok_or_else(|| wav("its format comes after its samples, or not at all"))?;
+                let size = long
+                    .filter(|_| size == u32::MAX)
+                    .unwrap_or_else(|| u64::from(size));
+                let left = length.map(|length| length.saturating_sub(at));
+                let size = match left {
+                    // More than the header has digits for.
+                    Some(left)
+                        if size == 0 || size > left || long.is_none() && left > u64::from(u32::MAX) =>
+                    {
+                        Some(left)
+                    }
+                    None if size == 0 || long.is_none() && size >= ENDLESS => None,
+                    _ => Some(size),
+                };
+                return Ok((chunk, format, size));
+            }
+            b"fmt " if size > MOST_FORMAT => return Err(wav("its format chunk is too long")),
+            b"fmt " => {
+                let chunk = bytes(reader, size)?;
+                let read = chunk.len();
+                let format = Format::of(&chunk)?;
+                found = Some((chunk, format));
+                read
+            }
+            // The sizes of a file of more than 4 GiB: of the whole, of the samples.
+            b"ds64" => {
+                let chunk = bytes(reader, size.min(16))?;
+                long = chunk.get(8..16).map(number);
+                chunk.len()
+            }
+            _ => 0,
+        };
+        let rest = u64::from(size) + u64::from(size % 2) - read as u64;
+        at += read as u64 + io::copy(&mut reader.by_ref().take(rest), &mut io::sink())?;
+    }
+}
+
+/// So many bytes, or fewer at the end.
+fn bytes(reader: &mut impl Read, count: u32) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.by_ref().take(u64::from(count)).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A number, its last digits first.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |n, &byte| n << 8 | u64::from(byte))
+}
+
+impl Format {
+    fn of(chunk: &[u8]) -> Result<Self, AudioError> {
+        let field = |offset: usize, len| {
+            let field = chunk
+                .get(offset..offset + len)
+                .ok_or_else(|| wav("its format chunk is cut"))?;
+            Ok::<usize, AudioError>(number(field) as usize)
+        };
+        let (mut format, channels, rate) = (field(0, 2)?, field(2, 2)?, field(4, 4)?);
+        let (frame, bits) = (field(12, 2)?, field(14, 2)?);
+        if format == 0xfffe && chunk.len() >= 26 {
+            format = field(24, 2)?;
+        }
+        if channels == 0 {
+            return Err(wav("its header says 0 channels"));
+        }
+        if rate == 0 {
+            return Err(wav("its header says 0 Hz"));
+        }
+        // Integers, floats, and the logarithms of telephones.
+        let plain = [1, 3, 6, 7].contains(&format);
+        if bits == 0 || frame != channels * bits.div_ceil(8) && plain {
+            return Err(wav("the frame size in its header does not fit channels and bits"));
+        }
+        Ok(Self {
+            channels,
+            rate: rate as u32,
+            frame: frame.max(1),
+            plain,
+        })
+    }
+}
+
+fn by_hound(bytes: &[u8], block: &mut Vec<f32>) -> Result<(), AudioError> {
     let mut reader = WavReader::new(Cursor::new(bytes)).map_err(wav)?;
-    let WavSpec {
-        channels,
-        sample_rate,
-        bits_per_sample,
-        sample_format,
-    } = reader.spec();
-    let samples: Result<Vec<f32>, hound::Error> = match sample_format {
-        SampleFormat::Float => reader.samples::<f32>().collect(),
+    let spec = reader.spec();
+    match spec.sample_format {
+        SampleFormat::Float => {
+            for sample in reader.samples::<f32>() {
+                block.push(sample.map_err(wav)?);
+            }
+        }
         SampleFormat::Int => {
             // Exact in f64, rounded once.
-            let scale = 2f64.powi(1 - i32::from(bits_per_sample));
-            let samples = reader.samples::<i32>();
-            samples
-                .map(|sample| Ok((f64::from(sample?) * scale) as f32))
-                .collect()
+            let scale = 2f64.powi(1 - i32::from(spec.bits_per_sample));
+            for sample in reader.samples::<i32>() {
+                block.push((f64::from(sample.map_err(wav)?) * scale) as f32);
+            }
         }
-    };
-    Audio::new(samples.map_err(wav)?, usize::from(channels), sample_rate)
+    }
+    Ok(())
+}
+
+fn by_others(bytes: &[u8], block: &mut Vec<f32>) -> Result<(), AudioError> {
+    let packets = Packets::open(Box::new(Cursor::new(bytes.to_vec())));
+    let mut packets = packets.map_err(|error| match error {
+        AudioError::Unknown => wav("its samples are stored in a way that cannot be read"),
+        error => error,
+    })?;
+    let mut part = Vec::new();
+    while packets.read(&mut part)? {
+        block.append(&mut part);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use hound::WavSpec;
+
     use super::*;
+    use crate::audio::Audio;
+
+    fn decode(bytes: &[u8]) -> Result<Audio, AudioError> {
+        Audio::decode(bytes.to_vec())
+    }
 
     fn written(spec: WavSpec, samples: &[i32]) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -137,7 +281,7 @@ mod tests {
     fn integers_are_fractions_of_full_scale() {
         for (bits, full) in [(8, 128), (16, 1 << 15), (24, 1 << 23)] {
             let bytes = written(spec(2, bits), &[0, -full, full / 2, full / 4]);
-            let audio = decode(&bytes).unwrap().unwrap();
+            let audio = decode(&bytes).unwrap();
             assert_eq!(audio.samples(), [0.0, -1.0, 0.5, 0.25], "{bits}");
             assert_eq!((audio.channels(), audio.rate(), audio.frames()), (2, 8000, 2));
         }
@@ -149,10 +293,10 @@ mod tests {
         for lie in [0u32, u32::MAX, 0x7fff_ffff, 5000] {
             let mut bytes = good.clone();
             bytes[40..44].copy_from_slice(&lie.to_le_bytes());
-            assert_eq!(decode(&bytes).unwrap().unwrap().frames(), 100, "{lie}");
+            assert_eq!(decode(&bytes).unwrap().frames(), 100, "{lie}");
         }
         // Cut within a frame.
-        let audio = decode(&good[..good.len() - 51]).unwrap().unwrap();
+        let audio = decode(&good[..good.len() - 51]).unwrap();
         assert_eq!(audio.frames(), 74);
     }
 
@@ -162,9 +306,9 @@ mod tests {
         for (at, size) in [(22, 2), (24, 4), (32, 2), (34, 2)] {
             let mut bytes = good.clone();
             bytes[at..at + size].fill(0);
-            assert!(decode(&bytes).unwrap().is_err(), "{at}");
+            assert!(decode(&bytes).is_err(), "{at}");
         }
-        assert!(decode(&good[..40]).unwrap().is_err());
-        assert!(decode(b"RIFF").is_none());
+        assert!(decode(&good[..40]).is_err());
+        assert!(decode(b"RIFF").is_err());
     }
 }

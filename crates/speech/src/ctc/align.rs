@@ -1,7 +1,7 @@
 //! When each word of a known text is said: the likeliest path through its letters (Kürzinger et al. 2020,
 //! arXiv 2007.09127, without their way around what is not in the text).
 
-use super::{CtcRecognizer, Piece};
+use super::{CtcRecognizer, Piece, rows};
 use crate::audio::Audio;
 use crate::error::Error;
 
@@ -22,12 +22,7 @@ impl CtcRecognizer {
     /// # Errors
     /// If the model knows no letter of the text, or the recording is too short for it.
     pub fn align(&self, audio: &Audio, text: &str) -> Result<Vec<Aligned>, Error> {
-        self.place(&self.steps(audio)?, audio.seconds(), text)
-    }
-
-    /// Log probabilities of the tokens at each step.
-    pub(super) fn steps(&self, audio: &Audio) -> Result<Vec<Vec<f32>>, Error> {
-        Ok(Vec::<Vec<f32>>::try_from(&self.scores(audio)?).unwrap_or_default())
+        self.place(&rows(&self.scores(audio)?), audio.seconds(), text)
     }
 
     /// The same for the log probabilities of a recording of `length` seconds.

@@ -3,13 +3,14 @@
 mod align;
 mod beam;
 mod ngram;
+mod spelling;
 
 use sensorium_blocks::Params;
 use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use crate::audio::Audio;
+use crate::audio::{Audio, Spool};
 use crate::error::Error;
 use crate::features::Extractor;
 use crate::models::ctc::CtcNetwork;
@@ -19,6 +20,8 @@ use crate::vocabulary::Vocabulary;
 pub use align::Aligned;
 pub use beam::BeamSearch;
 pub use ngram::NGrams;
+pub(crate) use spelling::Speller;
+pub use spelling::Spelling;
 
 /// A recogniser that spells: wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
 #[derive(Debug)]
@@ -62,46 +65,6 @@ impl Chunks {
             left: length / 6.0,
             right: length / 6.0,
         }
-    }
-}
-
-/// What was heard in a recording.
-#[derive(Debug, Clone)]
-pub struct Spelling {
-    /// The likeliest token of each state.
-    ids: Vec<usize>,
-    /// Letters, blanks between words included.
-    pub letters: Vec<Piece>,
-}
-
-impl Spelling {
-    /// The text.
-    pub fn text(&self) -> String {
-        let text: String = self.letters.iter().map(|letter| letter.text.as_str()).collect();
-        text.trim().to_string()
-    }
-
-    /// The words.
-    pub fn words(&self) -> Vec<Piece> {
-        let mut words: Vec<Piece> = Vec::new();
-        let mut open = false;
-        for letter in &self.letters {
-            if letter.text == " " {
-                open = false;
-            } else if let (true, Some(word)) = (open, words.last_mut()) {
-                word.text += &letter.text;
-                word.end = letter.end;
-            } else {
-                words.push(letter.clone());
-                open = true;
-            }
-        }
-        words
-    }
-
-    /// The likeliest token of each state, of 20 ms each.
-    pub fn ids(&self) -> &[usize] {
-        &self.ids
     }
 }
 
@@ -160,9 +123,16 @@ impl CtcRecognizer {
     /// # Errors
     /// If it is shorter than a state, or the scores are not numbers.
     pub fn transcribe(&self, audio: &Audio, chunks: Option<Chunks>) -> Result<Spelling, Error> {
-        let scores = self.heard(audio.mono_at(self.rate())?, chunks)?;
-        let ids = Vec::<i64>::try_from(scores.argmax(-1, false)).unwrap_or_default();
-        Ok(self.spell(&ids.into_iter().map(|id| id as usize).collect::<Vec<_>>()))
+        let mut ids = Vec::new();
+        self.hear(
+            &mut audio.mono_at(self.rate())?.into(),
+            chunks,
+            &mut |scores, _| {
+                ids.extend(likeliest(&scores));
+                Ok(())
+            },
+        )?;
+        Ok(self.spell(&ids))
     }
 
     /// The likeliest text of `audio` by a beam search, and when each of its words is said.
@@ -170,7 +140,17 @@ impl CtcRecognizer {
     /// # Errors
     /// As [`transcribe`](Self::transcribe).
     pub fn search(&self, audio: &Audio, search: &BeamSearch) -> Result<(String, Vec<Piece>), Error> {
-        let steps = self.steps(audio)?;
+        self.search_in(&mut audio.mono_at(self.rate())?.into(), audio.seconds(), search)
+    }
+
+    /// The same in samples at [`rate`](Self::rate), of so many `seconds`.
+    pub(crate) fn search_in(
+        &self,
+        samples: &mut Spool,
+        seconds: f64,
+        search: &BeamSearch,
+    ) -> Result<(String, Vec<Piece>), Error> {
+        let steps = rows(&self.scores_in(samples, seconds)?);
         let ids = search.search(&steps, &self.vocabulary);
         let letters: Vec<String> = ids.iter().map(|&id| self.vocabulary.letter(id)).collect();
         let text = letters.join(if self.vocabulary.is_of_words() { " " } else { "" });
@@ -178,7 +158,7 @@ impl CtcRecognizer {
         let text = words.join(" ");
         let words = match text.is_empty() {
             true => Vec::new(),
-            false => self.place(&steps, audio.seconds(), &text)?,
+            false => self.place(&steps, seconds, &text)?,
         };
         Ok((text, words.into_iter().map(|word| word.piece).collect()))
     }
@@ -188,8 +168,16 @@ impl CtcRecognizer {
     /// # Errors
     /// As [`transcribe`](Self::transcribe).
     pub fn scores(&self, audio: &Audio) -> Result<Tensor, Error> {
-        let logits = self.heard(audio.mono_at(self.rate())?, Chunks::for_length(audio.seconds()))?;
-        Ok(logits.log_softmax(-1, Kind::Float).to_device(Device::Cpu))
+        self.scores_in(&mut audio.mono_at(self.rate())?.into(), audio.seconds())
+    }
+
+    fn scores_in(&self, samples: &mut Spool, seconds: f64) -> Result<Tensor, Error> {
+        let mut parts = Vec::new();
+        self.hear(samples, Chunks::for_length(seconds), &mut |scores, _| {
+            parts.push(scores.log_softmax(-1, Kind::Float).to_device(Device::Cpu));
+            Ok(())
+        })?;
+        Ok(Tensor::cat(&parts, 0))
     }
 
     /// Seconds of a step.
@@ -197,96 +185,55 @@ impl CtcRecognizer {
         self.network.encoder().stride() as f64 / f64::from(self.rate())
     }
 
-    /// Scores, `[steps, vocabulary]`.
-    fn heard(&self, samples: Vec<f32>, chunks: Option<Chunks>) -> Result<Tensor, Error> {
-        let one = |samples| {
-            let (logits, _) = self.logits(&[samples], false)?;
+    /// Hears `samples` at [`rate`](Self::rate) in one go or in `chunks`, cut as the reference's pipeline cuts. `each` is
+    /// given the scores, `[steps, vocabulary]`, part by part, and up to which second they go.
+    pub(crate) fn hear(
+        &self,
+        samples: &mut Spool,
+        chunks: Option<Chunks>,
+        each: &mut dyn FnMut(Tensor, f64) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let count = samples.count();
+        let mut one = |from: usize, to: usize| {
+            let mut part = vec![0.0; to - from];
+            samples.read(from, &mut part)?;
+            let (logits, _) = self.logits(&[part], false)?;
             match bool::try_from(logits.isnan().any()) {
                 Ok(false) => Ok(logits.squeeze_dim(0)),
                 _ => Err(Error::NotNumbers),
             }
         };
-        match chunks {
-            None => one(samples),
-            Some(chunks) => self.in_chunks(&samples, chunks, one),
-        }
-    }
-
-    /// Cut as the reference's pipeline cuts.
-    fn in_chunks(
-        &self,
-        samples: &[f32],
-        chunks: Chunks,
-        one: impl Fn(Vec<f32>) -> Result<Tensor, Error>,
-    ) -> Result<Tensor, Error> {
+        let rate = f64::from(self.rate());
+        let Some(chunks) = chunks else {
+            return each(one(0, count)?, count as f64 / rate);
+        };
         let stride = self.network.encoder().stride() as f64;
-        let aligned =
-            |seconds: f64| ((seconds * f64::from(self.rate()) / stride).round_ties_even() * stride) as usize;
+        let aligned = |seconds: f64| ((seconds * rate / stride).round_ties_even() * stride) as usize;
         let (length, left, right) = (
             aligned(chunks.length),
             aligned(chunks.left),
             aligned(chunks.right),
         );
         let step = length.saturating_sub(left + right).max(stride as usize);
-        let mut scores = Vec::new();
-        for begin in (0..samples.len()).step_by(step) {
-            let end = (begin + length).min(samples.len());
-            let (first, last) = (begin == 0, begin + length >= samples.len());
+        for begin in (0..count).step_by(step) {
+            let end = (begin + length).min(count);
+            let (first, last) = (begin == 0, begin + length >= count);
             let count = end - begin;
             let left = if first { 0 } else { left };
             let right = if last { 0 } else { right };
             if first || count > left && count >= self.network.encoder().least_samples() {
-                let part = one(samples[begin..end].to_vec())?;
+                let part = one(begin, end)?;
                 let steps = (count as f64 / stride).round_ties_even();
                 let share = |samples: usize| (samples as f64 / count as f64 * steps).round_ties_even() as i64;
                 let to = (steps as i64 - share(right)).clamp(0, part.size()[0]);
                 let from = share(left).min(to);
-                scores.push(part.narrow(0, from, to - from));
+                each(part.narrow(0, from, to - from), (end - right) as f64 / rate)?;
             }
             if last {
                 break;
             }
         }
-        Ok(Tensor::cat(&scores, 0))
-    }
-
-    /// What the tokens `ids` of neighbouring states spell.
-    pub fn spell(&self, ids: &[usize]) -> Spelling {
-        let seconds = self.step_seconds();
-        let apart = self.vocabulary.is_of_words();
-        let mut letters: Vec<Piece> = Vec::new();
-        let mut at = 0;
-        for run in ids.chunk_by(|a, b| a == b) {
-            if run[0] != self.vocabulary.blank {
-                let text = self.vocabulary.letter(run[0]);
-                if let Some(last) = letters
-                    .last()
-                    .filter(|last| apart && last.text != " " && text != " ")
-                {
-                    letters.push(Piece {
-                        text: " ".to_string(),
-                        start: last.end,
-                        end: last.end,
-                    });
-                }
-                letters.push(Piece {
-                    text,
-                    start: at as f64 * seconds,
-                    end: (at + run.len()) as f64 * seconds,
-                });
-            }
-            at += run.len();
-        }
-        Spelling {
-            ids: ids.to_vec(),
-            letters,
-        }
-    }
-
-    /// The network says each letter once and is silent while it lasts: a word goes on until the next one, but not for
-    /// long.
-    pub fn lasting(&self, words: Vec<Piece>) -> Vec<Piece> {
-        lasting(words, if self.vocabulary.is_of_words() { 0.5 } else { 0.1 })
+        Ok(())
     }
 
     /// What `ids` spell without the tokens that stand for no letter, which are taken out first.
@@ -303,13 +250,15 @@ impl CtcRecognizer {
     }
 }
 
-fn lasting(mut words: Vec<Piece>, longest: f64) -> Vec<Piece> {
-    let starts: Vec<f64> = words.iter().skip(1).map(|word| word.start).collect();
-    let next = starts.into_iter().chain([f64::INFINITY]);
-    for (word, next) in words.iter_mut().zip(next) {
-        word.end = (word.end + longest).min(next.max(word.end));
-    }
-    words
+/// The likeliest token of each step.
+pub(crate) fn likeliest(scores: &Tensor) -> Vec<usize> {
+    let ids = Vec::<i64>::try_from(scores.argmax(-1, false)).unwrap_or_default();
+    ids.into_iter().map(|id| id as usize).collect()
+}
+
+/// The rows of a matrix.
+fn rows(scores: &Tensor) -> Vec<Vec<f32>> {
+    Vec::<Vec<f32>>::try_from(scores).unwrap_or_default()
 }
 
 /// Says so if `config` names a family that [`SpeechEncoder`](crate::models::SpeechEncoder) does not build.
@@ -334,21 +283,4 @@ pub(crate) fn harmless(name: &str) -> bool {
     ["masked_spec_embed", "layer_weights"]
         .iter()
         .any(|end| name.ends_with(end))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_last_until_the_next_one() {
-        let word = |start: f64| Piece {
-            text: "a".to_string(),
-            start,
-            end: start + 0.5,
-        };
-        let words = lasting([0.0, 0.6, 3.0].map(word).to_vec(), 0.5);
-        let ends: Vec<f64> = words.iter().map(|word| word.end).collect();
-        assert_eq!(ends, [0.6, 1.6, 3.5 + 0.5]);
-    }
 }

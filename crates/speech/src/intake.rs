@@ -1,0 +1,147 @@
+//! Recordings made ready to be heard, while they are read.
+
+use crate::audio::{AudioError, Resampler, Spool};
+use crate::recognize::SpeechToTextOptions;
+use crate::voice::{VoiceFilter, Voices};
+
+/// What is to be heard of a recording.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    /// One channel at the model's rate, without pauses.
+    pub samples: Spool,
+    /// Their length, in seconds.
+    pub seconds: f64,
+    /// Where they are in the part that was read.
+    pub voices: Voices,
+    /// When that part begins in the recording, in seconds.
+    pub from: f64,
+    /// When it ends.
+    pub to: f64,
+}
+
+/// Takes a recording block by block: chooses the channel and the part, leaves out pauses and goes to another rate.
+pub(crate) struct Intake {
+    channel: Option<usize>,
+    channels: usize,
+    rate: u32,
+    start: f64,
+    /// The first frame that is wanted, and the one behind the last.
+    wanted: (usize, usize),
+    /// Frames that came.
+    came: usize,
+    /// Frames that are voices.
+    voiced: usize,
+    filter: Option<VoiceFilter>,
+    resampler: Resampler,
+    samples: Spool,
+    /// Room for samples on their way.
+    rooms: [Vec<f32>; 3],
+}
+
+impl Intake {
+    /// Takes frames of so many `channels` at `rate` Hz, for a model that hears samples at `model_rate` Hz.
+    pub fn new(
+        (channels, rate): (usize, u32),
+        model_rate: u32,
+        options: &SpeechToTextOptions,
+    ) -> Result<Self, AudioError> {
+        if let Some(number) = options.channel.filter(|&number| number >= channels) {
+            return Err(AudioError::NoChannel { number, channels });
+        }
+        // Infinity becomes the largest number.
+        let place = |seconds: f64| (seconds.max(0.0) * f64::from(rate)).round() as usize;
+        let filter = options
+            .voice_activity
+            .map(|activity| VoiceFilter::new(activity, rate));
+        Ok(Self {
+            channel: options.channel,
+            channels,
+            rate,
+            start: options.start.max(0.0),
+            wanted: (place(options.start), place(options.end.unwrap_or(f64::INFINITY))),
+            came: 0,
+            voiced: 0,
+            filter: filter.transpose()?,
+            resampler: Resampler::new(rate, model_rate)?,
+            samples: Spool::default(),
+            rooms: Default::default(),
+        })
+    }
+
+    /// Seconds that came.
+    pub fn seconds(&self) -> f64 {
+        self.seconds_of(self.came)
+    }
+
+    fn seconds_of(&self, frames: usize) -> f64 {
+        frames as f64 / f64::from(self.rate)
+    }
+
+    /// Takes interleaved samples, in whole frames; says whether more are wanted.
+    pub fn push(&mut self, block: &[f32]) -> Result<bool, AudioError> {
+        let frames = block.len() / self.channels;
+        let part = |frame: usize| frame.saturating_sub(self.came).min(frames) * self.channels;
+        let (from, to) = (part(self.wanted.0), part(self.wanted.1));
+        let block = &block[from..to.max(from)];
+        self.came += frames;
+        let [mono, ..] = &mut self.rooms;
+        mono.clear();
+        let frames = block.chunks_exact(self.channels);
+        match self.channel {
+            Some(channel) => mono.extend(frames.map(|frame| frame[channel])),
+            None if self.channels == 1 => mono.extend_from_slice(block),
+            None => mono.extend(frames.map(|frame| frame.iter().sum::<f32>() / self.channels as f32)),
+        }
+        self.filter()?;
+        Ok(self.came < self.wanted.1)
+    }
+
+    fn filter(&mut self) -> Result<(), AudioError> {
+        let [mono, voiced, _] = &mut self.rooms;
+        voiced.clear();
+        match &mut self.filter {
+            Some(filter) => filter.push(mono, voiced)?,
+            None => std::mem::swap(mono, voiced),
+        }
+        self.keep()
+    }
+
+    fn keep(&mut self) -> Result<(), AudioError> {
+        let [_, voiced, resampled] = &mut self.rooms;
+        self.voiced += voiced.len();
+        resampled.clear();
+        self.resampler.push(voiced, resampled)?;
+        self.samples.push(resampled)
+    }
+
+    /// All that came, ready to be heard.
+    ///
+    /// # Errors
+    /// If nothing came that is wanted.
+    pub fn finish(mut self) -> Result<Heard, AudioError> {
+        let (first, end) = (self.wanted.0.min(self.came), self.wanted.1.min(self.came));
+        if first >= end {
+            return Err(AudioError::Empty);
+        }
+        let length = self.seconds_of(end - first);
+        let [_, voiced, _] = &mut self.rooms;
+        voiced.clear();
+        let voices = match self.filter.take() {
+            Some(filter) => filter.finish(voiced)?,
+            None => Voices::whole(length),
+        };
+        self.keep()?;
+        let [_, _, resampled] = &mut self.rooms;
+        resampled.clear();
+        self.resampler.finish(resampled)?;
+        self.samples.push(resampled)?;
+        let from = self.start.min(self.seconds());
+        Ok(Heard {
+            seconds: self.seconds_of(self.voiced),
+            to: from + length,
+            samples: self.samples,
+            voices,
+            from,
+        })
+    }
+}
