@@ -63,6 +63,8 @@ pub struct Params {
 struct Store {
     source: Option<Arc<dyn TensorSource>>,
     trainable: bool,
+    /// Beginnings of the names of tensors that are not learned.
+    frozen: Vec<String>,
     seed: i64,
     device: Device,
     kind: Kind,
@@ -93,6 +95,7 @@ impl Params {
             kind: source.as_deref().map_or(Kind::Float, main_kind),
             source,
             trainable,
+            frozen: Vec::new(),
             seed,
             device: Device::Cpu,
             given: Mutex::default(),
@@ -118,6 +121,14 @@ impl Params {
     /// If a tensor has been given out already.
     pub fn of_kind(self, kind: Kind) -> Self {
         self.with(|store| store.kind = kind)
+    }
+
+    /// Tensors whose names begin with `prefix` are saved with the model but not learned.
+    ///
+    /// # Panics
+    /// If a tensor has been given out already.
+    pub fn freezing(self, prefix: &str) -> Self {
+        self.with(|store| store.frozen.push(prefix.to_string()))
     }
 
     fn with(mut self, change: impl FnOnce(&mut Store)) -> Self {
@@ -241,6 +252,8 @@ impl Params {
                 init.tensor(shape, store.kind, store.device)
             }
         };
+        let frozen = store.frozen.iter().any(|prefix| name.starts_with(prefix));
+        let role = if frozen { Role::Buffer } else { role };
         let tensor = tensor.set_requires_grad(store.trainable && role.is_learned());
         store.given().push(Param {
             name,

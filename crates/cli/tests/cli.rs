@@ -147,6 +147,10 @@ fn wrong_usage_exits_with_2() {
     check(&["classify", "x", "-k", "0"], &["--top-k"]);
     check(&["eval", "mnist", "--plot", "c.png"], &["c.png", ".svg"]);
     check(&["tasks", "-q", "-v"], &["cannot be used with"]);
+    let asr = ["train", "asr", "--data", "x.tsv", "--out", "y"];
+    let with = |more: &[&'static str]| [&asr, more].concat();
+    check(&with(&["--freeze-encoder"]), &["--init"]);
+    check(&with(&["--init", "m", "--inner", "2"]), &["cannot be used with"]);
     check(
         &["run", "words", "-t", "sumarize"],
         &["no task `sumarize` (did you mean `summarize`"],
@@ -196,6 +200,18 @@ fn bad_input_is_one_sentence() {
         &["no/such", "--offline"],
     );
     check(&["models", "rm", "no/such"], &["no/such"]);
+    fs::write(path.join("list.tsv"), "audio\ttext\tspeaker\na.wav\tone\tann\n").unwrap();
+    fs::write(path.join("a.wav"), "").unwrap();
+    let asr = ["train", "asr", "--data", "list.tsv", "--out", "y"];
+    let with = |more: &[&'static str]| [&asr, more].concat();
+    check(
+        &with(&["--init", "fsdd-strings", "--language", "en"]),
+        &["--language is for --init with a Whisper model, which this is not"],
+    );
+    check(
+        &with(&["--without-speaker", "bob"]),
+        &["list.tsv has no recordings of a speaker called bob"],
+    );
     check(&["datasets", "show", "minst"], &["minst", "mnist"]);
     check(
         &["datasets", "pull", "mnist", "--offline"],

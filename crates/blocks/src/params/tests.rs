@@ -45,6 +45,17 @@ fn stored_tensors_are_shared_and_trainable_ones_copied() {
 }
 
 #[test]
+fn frozen_tensors_are_saved_but_not_learned() {
+    let params = Params::trainable(source()).freezing("a.");
+    let frozen = (&params / "a").weight("weight", &[2, 3], Init::He).unwrap();
+    let learned = params.weight("b", &[4, 1], Init::He).unwrap();
+    assert!(!frozen.requires_grad() && learned.requires_grad());
+    let roles: Vec<Role> = params.all().iter().map(|param| param.role).collect();
+    assert_eq!(roles, [Role::Buffer, Role::Weight]);
+    assert_eq!(params.count(), 4);
+}
+
+#[test]
 fn fresh_values_depend_on_seed_and_name_only() {
     let draw = |seed, names: [&str; 2]| {
         let params = Params::fresh(seed);

@@ -27,6 +27,11 @@ struct Config {
     activation_function: String,
     #[serde(default)]
     scale_embedding: bool,
+    /// Of the embeddings and of what each part of a layer adds, in training.
+    #[serde(default)]
+    dropout: f64,
+    #[serde(default)]
+    attention_dropout: f64,
 }
 
 fn gelu() -> String {
@@ -41,6 +46,7 @@ pub struct Whisper {
     layers: Vec<Block>,
     norm: Norm,
     decoder: Decoder,
+    dropout: f64,
 }
 
 const INIT: Init = Init::FanIn;
@@ -69,7 +75,12 @@ impl Whisper {
             };
             Conv1d::new(&(at / name), shape, true, INIT).map(|conv| conv.padded(1))
         };
-        let builder = Builder { hidden, activation };
+        let builder = Builder {
+            hidden,
+            activation,
+            dropout: config.dropout,
+            attention_dropout: config.attention_dropout,
+        };
         let heads =
             |field, heads| divide(("d_model", hidden), (field, heads)).map(|dim| Heads::equal(heads, dim));
         let encoder_heads = heads("encoder_attention_heads", config.encoder_attention_heads)?;
@@ -77,7 +88,7 @@ impl Whisper {
         let count = size("encoder_layers", config.encoder_layers, 1 << 10)?;
         let positions = size("max_source_positions", config.max_source_positions, 1 << 20)?;
         let convs = [conv("conv1", mels)?, conv("conv2", hidden)?.strided(2)];
-        let places = at.weight(
+        let places = at.buffer(
             "embed_positions.weight",
             &[positions, hidden],
             Init::Normal { std: 0.02 },
@@ -103,6 +114,7 @@ impl Whisper {
                     offset: 0,
                 },
                 norm: Some(builder.norm(at, "layer_norm")?),
+                dropout: config.dropout,
                 ..Ends::new(embedding)
             },
             layers: (0..count)
@@ -118,6 +130,7 @@ impl Whisper {
             layers,
             norm,
             decoder,
+            dropout: config.dropout,
         })
     }
 
@@ -143,12 +156,24 @@ impl Whisper {
 
     /// The states of windows `[batch, mels, frames]`: `[batch, frames / 2, hidden]`.
     pub fn encode(&self, mels: &Tensor) -> Tensor {
+        self.encode_as(mels, false)
+    }
+
+    /// The same; with `train`, dropout is on.
+    pub fn encode_as(&self, mels: &Tensor, train: bool) -> Tensor {
         let [first, second] = &self.convs;
         let x = first.forward(&mels.to_kind(self.kind())).gelu("none");
         let x = second.forward(&x).gelu("none").transpose(1, 2);
         let mut x = x + self.places.unsqueeze(0);
+        if train && self.dropout > 0.0 {
+            x = x.dropout(self.dropout, true);
+        }
+        let pass = Pass {
+            train,
+            ..Pass::default()
+        };
         for layer in &self.layers {
-            x = layer.forward(&x, Pass::default(), None);
+            x = layer.forward(&x, pass, None);
         }
         self.norm.forward(&x)
     }
@@ -162,6 +187,8 @@ impl Whisper {
 struct Builder {
     hidden: i64,
     activation: Activation,
+    dropout: f64,
+    attention_dropout: f64,
 }
 
 impl Builder {
@@ -181,7 +208,8 @@ impl Builder {
 
     fn self_attention(&self, at: &Params, heads: Heads) -> Result<(Attention, Norm), BuildError> {
         let [q, k, v, output] = self.projections(&(at / "self_attn"))?;
-        let attention = Attention::new(heads, Projections::Separate { q, k, v }, output);
+        let attention = Attention::new(heads, Projections::Separate { q, k, v }, output)
+            .with_dropout(self.attention_dropout);
         Ok((attention, self.norm(at, "self_attn_layer_norm")?))
     }
 
@@ -196,19 +224,16 @@ impl Builder {
 
     fn encoder_layer(&self, at: &Params, heads: Heads, inner: i64) -> Result<Block, BuildError> {
         let attention = self.self_attention(at, heads)?;
-        Ok(Block::new(Wiring::PreNorm, attention, self.mlp(at, inner)?))
+        let block = Block::new(Wiring::PreNorm, attention, self.mlp(at, inner)?);
+        Ok(block.with_dropout(self.dropout))
     }
 
     fn decoder_layer(&self, at: &Params, heads: Heads, inner: i64) -> Result<CrossBlock, BuildError> {
         let [q, k, v, output] = self.projections(&(at / "encoder_attn"))?;
-        let cross = CrossAttention::new(heads, [q, k, v], output);
+        let cross = CrossAttention::new(heads, [q, k, v], output).with_dropout(self.attention_dropout);
         let cross = (cross, self.norm(at, "encoder_attn_layer_norm")?);
         let attention = self.self_attention(at, heads)?;
-        Ok(CrossBlock::new(
-            Wiring::PreNorm,
-            attention,
-            cross,
-            self.mlp(at, inner)?,
-        ))
+        let block = CrossBlock::new(Wiring::PreNorm, attention, cross, self.mlp(at, inner)?);
+        Ok(block.with_dropout(self.dropout))
     }
 }

@@ -12,6 +12,7 @@ mod prompt;
 mod quality;
 mod recording;
 mod segments;
+mod teach;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -102,7 +103,18 @@ impl WhisperRecognizer {
     /// If a file is missing or damaged, the configuration makes no sense, or tensors are missing, misshapen or left
     /// over.
     pub fn open(model: &Model, device: Device, kind: Option<Kind>) -> Result<Self, Error> {
-        let config = model.config()?;
+        let mut params = Params::stored(model.weights()?).on(device);
+        if let Some(kind) = kind {
+            params = params.of_kind(kind);
+        }
+        Self::with_params(model, &model.config()?, &params)
+    }
+
+    /// The same with `params` for the weights and `config` for the network: what is to be trained.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn with_params(model: &Model, config: &Value, params: &Params) -> Result<Self, Error> {
         let found = config
             .get("model_type")
             .and_then(Value::as_str)
@@ -115,11 +127,7 @@ impl WhisperRecognizer {
                 known: "whisper".to_string(),
             });
         }
-        let mut params = Params::stored(model.weights()?).on(device);
-        if let Some(kind) = kind {
-            params = params.of_kind(kind);
-        }
-        let network = Whisper::new(&config, &params).map_err(|error| Error::building(model, error))?;
+        let network = Whisper::new(config, params).map_err(|error| Error::building(model, error))?;
         params.check_all_used_but(|name| name.ends_with("proj_out.weight"))?;
         let Extractor::Whisper(features) = Extractor::open(model)? else {
             let problem = "it describes no features of Whisper".to_string();
@@ -154,7 +162,7 @@ impl WhisperRecognizer {
             features,
             tokenizer,
             published,
-            device,
+            device: params.device(),
         })
     }
 

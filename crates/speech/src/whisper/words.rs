@@ -12,7 +12,7 @@ pub(super) struct Word {
 }
 
 /// Languages that put no blanks between words.
-const UNBROKEN: &[&str] = &["zh", "ja", "th", "lo", "my", "yue"];
+pub(super) const UNBROKEN: &[&str] = &["zh", "ja", "th", "lo", "my", "yue"];
 /// Belong to the word behind them.
 const BEFORE: &str = "\"'“¡¿([{-";
 /// Belong to the word before them.

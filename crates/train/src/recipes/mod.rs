@@ -9,5 +9,6 @@ mod session;
 pub mod sounds;
 pub mod translation;
 pub mod tts;
+pub mod whisper;
 
 pub use session::Session;

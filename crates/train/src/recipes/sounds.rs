@@ -8,7 +8,7 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::Session;
-use super::asr::{Batch, Corpus, Distortion, Recordings, Report, Shaping, digest, examples};
+use super::asr::{Batch, Corpus, Distortion, Example, Recordings, Report, Shaping, digest, examples};
 use super::session::{Plan, described, pretty};
 use crate::data::Loader;
 use crate::error::{Result, TrainError};
@@ -109,12 +109,15 @@ pub fn train(
         model: pretty(&settings.model)?,
     };
     let left_out = corpus.train.len() - train.len();
-    let recordings = |examples, shaping| Recordings {
+    let recordings = |examples: Vec<Example>, shaping| Recordings {
+        joined: examples.len(),
         examples,
         extractor: extractor.clone(),
         shaping: Shaping { join: 1, ..shaping },
         batch_size: settings.batch_size.max(1),
         delimiter: None,
+        longest: None,
+        augment: None,
     };
     let plain = Shaping {
         distortion: Distortion::NONE,

@@ -1,10 +1,9 @@
 //! `sensorium eval asr`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::ValueEnum;
 use sensorium::SpeechToTextOptions;
 use sensorium::hub::Model;
@@ -12,9 +11,10 @@ use sensorium::metrics::normalize;
 use sensorium::metrics::wer::{Errors, character_errors, word_errors};
 use sensorium::speech::{Audio, SpeechToText};
 use sensorium::train::recipes::asr::strings;
-use sensorium::train::recordings::{self, Part};
+use sensorium::train::recordings::Recording;
 use serde_json::json;
 
+use super::recordings::RecordingArgs;
 use crate::context::Context;
 use crate::{print, progress, table};
 
@@ -24,15 +24,8 @@ pub struct Args {
     /// The model: a folder, a shipped model or a hub id
     #[arg(short, long)]
     model: String,
-    /// A manifest, folder or archive, as `train asr` reads them
-    #[arg(long, value_name = "PATH")]
-    data: PathBuf,
-    /// The recordings that are heard [default: the test's, or all if there is none]
-    #[arg(long, value_enum)]
-    part: Option<PartName>,
-    /// Only recordings of this speaker
-    #[arg(long, value_name = "NAME")]
-    speaker: Option<String>,
+    #[command(flatten)]
+    recordings: RecordingArgs,
     /// Hear this many strings of recordings, with silence in between, in the place of single ones
     #[arg(long, value_name = "N")]
     strings: Option<usize>,
@@ -86,14 +79,6 @@ impl Normalizer {
             }
         })
     }
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PartName {
-    Train,
-    Validation,
-    Test,
-    All,
 }
 
 /// A recording, what is said in it, and what was heard.
@@ -192,27 +177,9 @@ type Sound = Box<dyn FnOnce() -> Result<Audio>>;
 
 /// Names, sounds and texts of what is heard.
 fn chosen(args: &Args, context: &Context) -> Result<Vec<(String, Sound, String)>> {
-    let all = recordings::read(&args.data)?;
-    let tests = all.iter().any(|recording| recording.part == Some(Part::Test));
-    let part = match args.part {
-        Some(PartName::Train) => Some(Part::Train),
-        Some(PartName::Validation) => Some(Part::Validation),
-        Some(PartName::Test) => Some(Part::Test),
-        None if tests => Some(Part::Test),
-        Some(PartName::All) | None => None,
-    };
-    let mut chosen = match part {
-        Some(part) => recordings::part(&all, part, 0.1, context.global.seed.unwrap_or(0)),
-        None => all,
-    };
-    if let Some(speaker) = &args.speaker {
-        chosen.retain(|recording| recording.speaker.as_ref() == Some(speaker));
-    }
-    if chosen.is_empty() {
-        bail!("{} has no such recordings", args.data.display());
-    }
+    let chosen = args.recordings.read(context)?;
     let Some(count) = args.strings else {
-        let sound = |recording: recordings::Recording| {
+        let sound = |recording: Recording| {
             let (name, text) = (recording.id.clone(), recording.text.clone());
             let sound: Sound = Box::new(move || Ok(recording.audio()?));
             (name, sound, text)

@@ -5,14 +5,15 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use sensorium::train::plot_confusion;
 use sensorium::train::recipes::mnist::{DataName, evaluate};
-use sensorium::train::{ConfusionMatrix, plot_confusion};
 use sensorium::vision::ImageClassifier;
 use sensorium::vision::mnist::{Digits, Split};
 use serde_json::json;
 
+use super::confusion::{class_table, confusion_table};
 use crate::context::Context;
-use crate::{print, table};
+use crate::print;
 
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
@@ -103,45 +104,9 @@ pub fn run(data: DataName, args: &Args, context: &Context) -> Result<ExitCode> {
     );
     text += &format!("macro F1  {:.4}\n", matrix.macro_f1());
     text += &format!("speed     {rate:.0} images/s ({seconds:.2} s)\n\n");
-    text += &class_table(&matrix, name);
+    text += &class_table(&matrix, "images", name);
     text.push('\n');
     text += &confusion_table(&matrix, name);
     print::text(&text)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn class_table(matrix: &ConfusionMatrix, name: impl Fn(usize) -> String) -> String {
-    let mut rows = vec![
-        ["class", "precision", "recall", "F1", "images"]
-            .map(String::from)
-            .to_vec(),
-    ];
-    for (i, class) in matrix.per_class().into_iter().enumerate() {
-        let scores = [class.precision, class.recall, class.f1].map(|x| format!("{x:.4}"));
-        rows.push([vec![name(i)], scores.to_vec(), vec![class.support.to_string()]].concat());
-    }
-    table::aligned(&rows, None)
-}
-
-/// Rows are the truth, columns the prediction; zeros are dots, so that mistakes stand out.
-fn confusion_table(matrix: &ConfusionMatrix, name: impl Fn(usize) -> String) -> String {
-    let counts = matrix.counts();
-    let cell = |&count: &usize| {
-        if count == 0 {
-            "·".to_string()
-        } else {
-            count.to_string()
-        }
-    };
-    let mut rows = vec![
-        [
-            vec!["truth \\ predicted".to_string()],
-            (0..counts.len()).map(&name).collect(),
-        ]
-        .concat(),
-    ];
-    for (i, row) in counts.iter().enumerate() {
-        rows.push([vec![name(i)], row.iter().map(cell).collect()].concat());
-    }
-    table::aligned(&rows, None)
 }

@@ -1,8 +1,11 @@
 //! `sensorium eval`: how good a model is on a test set.
 
 mod asr;
+mod confusion;
 mod digits;
 mod lm;
+mod recordings;
+mod sounds;
 mod translation;
 
 use std::process::ExitCode;
@@ -23,6 +26,8 @@ pub enum Command {
     Lm(lm::Args),
     /// Recordings: errors of words and characters
     Asr(Box<asr::Args>),
+    /// Recordings: how often their classes are found
+    Sounds(sounds::Args),
     /// Translations: BLEU, chrF, TER beside references
     Translation(Box<translation::Args>),
 }
@@ -34,6 +39,7 @@ pub fn run(command: &Command, context: &Context) -> Result<ExitCode> {
         Command::FashionMnist(args) => digits::run(DataName::FashionMnist, args, context),
         Command::Lm(args) => lm::run(args, context),
         Command::Asr(args) => asr::run(args, context),
+        Command::Sounds(args) => sounds::run(args, context),
         Command::Translation(args) => translation::run(args, context),
     }
 }

@@ -19,6 +19,8 @@ use sensorium::train::recipes::mnist::DataName;
 
 use crate::context::Context;
 
+pub use sounds::LabelName;
+
 /// What to train on.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {

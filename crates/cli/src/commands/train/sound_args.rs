@@ -22,6 +22,10 @@ pub struct DataArgs {
     /// This speaker's recordings validate, and only they
     #[arg(long, value_name = "NAME", conflicts_with = "held_out")]
     held_out_speaker: Option<String>,
+    /// Leave out all that this speaker says, so that `eval` can tell how well an unknown voice is heard; may be
+    /// repeated
+    #[arg(long, value_name = "NAME")]
+    without_speaker: Vec<String>,
 }
 
 impl DataArgs {
@@ -32,16 +36,12 @@ impl DataArgs {
 
     /// Reads it.
     pub fn corpus(&self, context: &Context) -> Result<Corpus> {
-        let all = recordings::read(&self.path)?;
+        let mut all = recordings::read(&self.path)?;
+        for name in &self.without_speaker {
+            all = self.split(all, name)?.1;
+        }
         if let Some(name) = &self.held_out_speaker {
-            let of = |recording: &Recording| recording.speaker.as_ref() == Some(name);
-            let (validation, train): (Vec<Recording>, Vec<Recording>) = all.into_iter().partition(of);
-            if validation.is_empty() {
-                bail!(
-                    "{} has no recordings of a speaker called {name}",
-                    self.path.display()
-                );
-            }
+            let (validation, train) = self.split(all, name)?;
             return Ok(Corpus { train, validation });
         }
         let seed = context.global.seed.unwrap_or(0);
@@ -50,6 +50,19 @@ impl DataArgs {
             train: part(Part::Train),
             validation: part(Part::Validation),
         })
+    }
+
+    /// What the speaker called `name` says, and what the others say.
+    fn split(&self, all: Vec<Recording>, name: &str) -> Result<(Vec<Recording>, Vec<Recording>)> {
+        let of = |recording: &Recording| recording.speaker.as_deref() == Some(name);
+        let (own, others): (Vec<Recording>, Vec<Recording>) = all.into_iter().partition(of);
+        if own.is_empty() {
+            bail!(
+                "{} has no recordings of a speaker called {name}",
+                self.path.display()
+            );
+        }
+        Ok((own, others))
     }
 }
 
@@ -65,12 +78,17 @@ pub struct ChangeArgs {
     /// Make recordings louder or softer by up to this many decibels
     #[arg(long, value_name = "DB", default_value_t = 6.0)]
     gain: f64,
-    /// SpecAugment: stretches of time and of the spectrum that are silenced
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    pub masks: usize,
+    /// SpecAugment: stretches of time and of the spectrum that are silenced [default: 2]
+    #[arg(long, value_name = "N")]
+    pub masks: Option<usize>,
 }
 
 impl ChangeArgs {
+    /// Stretches that are silenced.
+    pub fn masks(&self) -> usize {
+        self.masks.unwrap_or(2)
+    }
+
     /// How much the sound is changed.
     pub fn distortion(&self) -> Distortion {
         Distortion {

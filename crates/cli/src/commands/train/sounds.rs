@@ -57,12 +57,22 @@ pub struct Args {
     smoothing: f64,
 }
 
+/// What recordings are told apart by.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum LabelName {
+pub enum LabelName {
     /// What is said
     Text,
     /// Who says it
     Speaker,
+}
+
+impl From<LabelName> for Label {
+    fn from(name: LabelName) -> Self {
+        match name {
+            LabelName::Text => Self::Text,
+            LabelName::Speaker => Self::Speaker,
+        }
+    }
 }
 
 /// Runs the command.
@@ -71,10 +81,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let device = context.device()?;
     let folder = args.run.folder()?;
     let corpus = args.data.corpus(context)?;
-    let label = match args.label {
-        LabelName::Text => Label::Text,
-        LabelName::Speaker => Label::Speaker,
-    };
+    let label = Label::from(args.label);
     let classes = label.classes(&corpus.train);
     context.detail(&format!(
         "{} recordings to learn, {} to validate on, {} classes",
@@ -110,7 +117,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         shaping: Shaping {
             gaps: true,
             distortion: args.change.distortion(),
-            masks: args.change.masks,
+            masks: args.change.masks(),
             ..Shaping::PLAIN
         },
         trainer,

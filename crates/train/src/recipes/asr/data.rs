@@ -4,6 +4,7 @@ use sensorium_speech::features::{Extractor, Features};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::masks::{SpecAugment, hide};
 use super::sound::{Distortion, Draws, string};
 use crate::data::Dataset;
 use crate::rng::{mix, permutation};
@@ -20,6 +21,8 @@ pub(in crate::recipes) struct Example {
 /// How examples become what is trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Shaping {
+    /// Recordings are also cut into their words where there are pauses between them, and those are joined.
+    pub cut: bool,
     /// The most recordings that are joined to a string.
     pub join: usize,
     /// Silence is put around and between recordings.
@@ -33,22 +36,41 @@ pub struct Shaping {
 impl Shaping {
     /// Recordings as they are.
     pub const PLAIN: Self = Self {
+        cut: false,
         join: 1,
         gaps: false,
         distortion: Distortion::NONE,
         masks: 0,
     };
+
+    /// What is validated on: strings without distortion, or whole recordings where words are learned from.
+    pub(super) fn validated(self) -> Self {
+        match self.cut {
+            true => Self::PLAIN,
+            false => Self {
+                distortion: Distortion::NONE,
+                masks: 0,
+                ..self
+            },
+        }
+    }
 }
 
 /// Examples in batches.
 #[derive(Debug)]
 pub(in crate::recipes) struct Recordings {
     pub examples: Vec<Example>,
+    /// So many of them, the first ones, are joined with each other.
+    pub joined: usize,
     pub extractor: Extractor,
     pub shaping: Shaping,
     pub batch_size: usize,
     /// The token between the texts of joined recordings.
     pub delimiter: Option<usize>,
+    /// The most samples of a string.
+    pub longest: Option<usize>,
+    /// SpecAugment as the model's configuration asks for it.
+    pub augment: Option<SpecAugment>,
 }
 
 /// What a step takes.
@@ -62,6 +84,9 @@ pub(in crate::recipes) struct Batch {
 impl Recordings {
     /// How many recordings the string has that begins with `first`.
     fn count(&self, first: usize, seed: u64) -> usize {
+        if first >= self.joined {
+            return 1;
+        }
         1 + Draws::new(mix(seed, &[first as u64, 1])).below(self.shaping.join)
     }
 
@@ -75,12 +100,10 @@ impl Recordings {
     /// number of all recordings more.
     fn by_length(&self, seed: u64, noise: usize) -> Vec<Vec<usize>> {
         let all = self.examples.len();
-        let mean = self
-            .examples
+        let lengths = self.examples[..self.joined]
             .iter()
-            .map(|example| example.samples.len())
-            .sum::<usize>()
-            / all.max(1);
+            .map(|example| example.samples.len());
+        let mean = lengths.sum::<usize>() / self.joined.max(1);
         let strings = (0..all).map(|first| first + all * (self.count(first, seed) - 1));
         let length = |&string: &usize| {
             let noise = mix(seed, &[string as u64, 2]) % (noise as u64 + 1);
@@ -93,57 +116,74 @@ impl Recordings {
 
     /// What [`by_length`](Self::by_length) gives as one batch.
     fn make(&self, strings: &[usize], seed: u64) -> Batch {
-        let rate = self.extractor.rate();
-        let least = rate as usize / 10;
+        let least = self.extractor.rate() as usize / 10;
         let (mut rows, mut targets) = (Vec::new(), Vec::new());
         for &first in strings {
             let all = self.examples.len();
             let mut draws = Draws::new(mix(seed, &[first as u64, 5]));
-            let others = (0..first / all).map(|_| draws.below(all));
+            let others = (0..first / all).map(|_| draws.below(self.joined));
             let joined: Vec<usize> = std::iter::once(first % all).chain(others).collect();
             let parts: Vec<&[f32]> = joined
                 .iter()
                 .map(|&i| self.examples[i].samples.as_slice())
                 .collect();
             let mut draws = Draws::new(mix(seed, &[first as u64, 3]));
-            let mut samples = string(
-                &parts,
-                rate,
-                self.shaping.distortion,
-                self.shaping.gaps,
-                &mut draws,
-            );
+            let (mut samples, count) = self.string(&parts, &mut draws);
             samples.resize(samples.len().max(least), 0.0);
             rows.push(samples);
             let mut target: Vec<usize> = Vec::new();
-            for (number, &i) in joined.iter().enumerate() {
+            for (number, &i) in joined[..count].iter().enumerate() {
                 target.extend(self.delimiter.filter(|_| number > 0));
                 target.extend(&self.examples[i].target);
             }
             targets.push(target);
         }
-        let mut features = self.extractor.features(&rows);
-        for (row, &string) in strings.iter().enumerate() {
+        let features = self.extractor.features(&rows);
+        for (row, (samples, &string)) in rows.iter().zip(strings).enumerate() {
             let mut draws = Draws::new(mix(seed, &[string as u64, 4]));
-            hide(&mut features, row as i64, self.shaping.masks, &mut draws);
+            self.hide(&features.values.get(row as i64), samples.len(), &mut draws);
         }
         Batch { features, targets }
     }
-}
 
-/// Silences `masks` stretches of time and as many of the spectrum, in features `[batch, steps, bands]`.
-fn hide(features: &mut Features, row: i64, masks: usize, draws: &mut Draws) {
-    let size = features.values.size();
-    let [_, steps, bands] = size[..] else {
-        return; // waveforms have no spectrum
-    };
-    let row = features.values.get(row);
-    for _ in 0..masks {
-        for (dim, size, most) in [(0, steps, (steps / 8).min(10)), (1, bands, bands / 6)] {
-            let width = draws.below(most as usize + 1) as i64;
-            let begin = draws.below((size - width).max(1) as usize) as i64;
-            let _ = row.narrow(dim, begin, width).zero_();
+    /// Silences parts of a row's spectrum.
+    fn hide(&self, row: &Tensor, samples: usize, draws: &mut Draws) {
+        let Extractor::Whisper(features) = &self.extractor else {
+            return hide(row, self.shaping.masks, 10, draws);
+        };
+        // The bands come first, and behind the sound is padding.
+        let heard = (samples / features.hop_length) as i64;
+        let row = row.transpose(0, 1);
+        let row = row.narrow(0, 0, heard.min(row.size()[0]));
+        hide(&row, self.shaping.masks, 20, draws);
+        if let Some(settings) = &self.augment {
+            settings.apply(&row, draws);
         }
+    }
+
+    /// Recordings behind each other as they are learned, and how many: one alone where they are too long together.
+    fn string(&self, parts: &[&[f32]], draws: &mut Draws) -> (Vec<f32>, usize) {
+        let Shaping {
+            cut,
+            distortion,
+            gaps,
+            ..
+        } = self.shaping;
+        let rate = self.extractor.rate();
+        let fits = |samples: &Vec<f32>| self.longest.is_none_or(|longest| samples.len() <= longest);
+        let joined = match cut {
+            // Words of one voice in one room are changed alike.
+            true => string(&[&parts.concat()], rate, distortion, gaps, draws),
+            false => string(parts, rate, distortion, gaps, draws),
+        };
+        if fits(&joined) {
+            return (joined, parts.len());
+        }
+        let single = string(&parts[..1], rate, distortion, false, draws);
+        if fits(&single) {
+            return (single, 1);
+        }
+        (parts[0].to_vec(), 1)
     }
 }
 

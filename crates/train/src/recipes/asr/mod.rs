@@ -1,6 +1,8 @@
 //! Training recognisers of speech that spell (CTC), from scratch or from a checkpoint.
 
+mod cut;
 mod data;
+mod masks;
 mod sound;
 
 use sensorium_blocks::Params;
@@ -14,6 +16,7 @@ use tch::{Device, Kind, Reduction, Tensor};
 
 pub use data::Shaping;
 pub(super) use data::{Batch, Example, Recordings};
+pub(super) use masks::SpecAugment;
 pub use sound::Distortion;
 use sound::Draws;
 
@@ -84,9 +87,18 @@ pub fn train(
     let network = CtcNetwork::new(&settings.model, &params, extractor.clone(), session.device)
         .map_err(|error| TrainError::Settings(error.to_string()))?;
     let rate = extractor.rate();
-    let encode = |recording: &Recording| vocabulary.encode(&recording.text).filter(|ids| !ids.is_empty());
-    let train = examples(&corpus.train, rate, encode)?;
-    let validation = examples(&corpus.validation, rate, encode)?;
+    let encode = |text: &str| vocabulary.encode(text).filter(|ids| !ids.is_empty());
+    let mut train = examples(&corpus.train, rate, |recording| encode(&recording.text))?;
+    let validation = examples(&corpus.validation, rate, |recording| encode(&recording.text))?;
+    let left_out = corpus.train.len() - train.len();
+    let mut joined = train.len();
+    if settings.shaping.cut {
+        // Words first, then all recordings as they are: those have real beginnings and ends.
+        let mut words = cut_to_words(&train, rate, vocabulary.delimiter());
+        joined = words.len();
+        words.append(&mut train);
+        train = words;
+    }
     if train.is_empty() || validation.is_empty() {
         let message =
             "there is no recording to learn or none to validate on whose text the vocabulary can write";
@@ -102,28 +114,29 @@ pub fn train(
         params: &params,
         model: pretty(&settings.model)?,
     };
-    let left_out = corpus.train.len() - train.len();
     let delimiter = vocabulary.delimiter();
     let seed = mix(settings.trainer.seed, &[0]);
     let recordings = Recordings {
         examples: train,
+        joined,
         extractor: extractor.clone(),
         shaping: settings.shaping,
         batch_size: settings.batch_size.max(1),
         delimiter,
+        longest: None,
+        augment: None,
     };
     let learner = Learner {
         network: &network,
         validation: Recordings {
+            joined: validation.len(),
             examples: validation,
             extractor,
-            shaping: Shaping {
-                distortion: Distortion::NONE,
-                masks: 0,
-                ..settings.shaping
-            },
+            shaping: settings.shaping.validated(),
             batch_size: settings.batch_size.max(1),
             delimiter,
+            longest: None,
+            augment: None,
         },
         blank: vocabulary.blank,
         delimiter,
@@ -142,7 +155,7 @@ pub fn train(
 pub(super) fn examples(
     recordings: &[Recording],
     rate: u32,
-    target: impl Fn(&Recording) -> Option<Vec<usize>>,
+    mut target: impl FnMut(&Recording) -> Option<Vec<usize>>,
 ) -> Result<Vec<Example>> {
     let mut examples = Vec::with_capacity(recordings.len());
     for recording in recordings {
@@ -154,6 +167,22 @@ pub(super) fn examples(
         }
     }
     Ok(examples)
+}
+
+/// The words of those `examples` that have pauses between them.
+fn cut_to_words(examples: &[Example], rate: u32, delimiter: Option<usize>) -> Vec<Example> {
+    let mut words = Vec::new();
+    for example in examples {
+        let targets = example.target.split(|id| Some(*id) == delimiter);
+        let targets: Vec<&[usize]> = targets.filter(|word| !word.is_empty()).collect();
+        let parts = cut::words(&example.samples, rate, targets.len());
+        let pairs = parts.into_iter().flatten().zip(targets);
+        words.extend(pairs.map(|(part, target)| Example {
+            samples: part.to_vec(),
+            target: target.to_vec(),
+        }));
+    }
+    words
 }
 
 /// What tells one data set from another.
@@ -246,7 +275,7 @@ impl Learner<'_> {
 }
 
 /// Words that were heard right, less those that were not said.
-fn right(errors: &Errors) -> usize {
+pub(super) fn right(errors: &Errors) -> usize {
     errors.said().saturating_sub(errors.count())
 }
 

@@ -1,8 +1,10 @@
 //! `sensorium train asr`.
 
+mod whisper;
+
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use sensorium::blocks::Params;
 use sensorium::speech::vocabulary::{Units, Vocabulary};
@@ -24,7 +26,7 @@ pub struct Args {
     #[command(flatten)]
     data: DataArgs,
     /// Go on training this checkpoint: a folder, a shipped model, a hub id
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["layers", "heads", "width", "units", "rate", "bands"])]
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["layers", "heads", "width", "units", "rate", "bands", "inner"])]
     init: Option<String>,
     /// Layers
     #[arg(long, value_name = "N", default_value_t = 4)]
@@ -53,14 +55,35 @@ pub struct Args {
     /// Join up to this many recordings with silence in between
     #[arg(long, value_name = "N", default_value_t = 1)]
     join: usize,
+    /// Also cut recordings into words where there are pauses between all of them, which --join puts together anew;
+    /// whole recordings validate
+    #[arg(long)]
+    cut: bool,
     #[command(flatten)]
     change: ChangeArgs,
-    /// Share of the features dropped in training
-    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.1)]
-    dropout: f64,
+    /// Share of the features dropped in training [default: 0.1; of Whisper what its checkpoint says]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    dropout: Option<f64>,
     /// Features within a feed-forward, as a multiple of the width
     #[arg(long, value_name = "X", value_parser = factor, default_value_t = 4.0)]
     inner: f64,
+    /// With Whisper: the language of the texts, e.g. en
+    #[arg(long, value_name = "LANGUAGE", requires = "init")]
+    language: Option<String>,
+    /// With Whisper: what the texts are [default: transcribe]
+    #[arg(long, value_enum, requires = "init")]
+    task: Option<TaskName>,
+    /// With Whisper: only the decoder learns
+    #[arg(long, requires = "init")]
+    freeze_encoder: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum TaskName {
+    /// What is said
+    Transcribe,
+    /// Its translation into English
+    Translate,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -75,18 +98,36 @@ enum UnitName {
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     context.only_f32("training of recognisers")?;
     let device = context.device()?;
+    let init = match &args.init {
+        Some(name) => Some(context.hub()?.resolve(name)?),
+        None => None,
+    };
+    if let Some(model) = &init
+        && model.config()?["model_type"] == "whisper"
+    {
+        return whisper::run(args, model, context);
+    }
+    for (flag, given) in [
+        ("--language", args.language.is_some()),
+        ("--task", args.task.is_some()),
+        ("--freeze-encoder", args.freeze_encoder),
+    ] {
+        if given {
+            bail!("{flag} is for --init with a Whisper model, which this is not");
+        }
+    }
     let folder = args.run.folder()?;
     let corpus = args.data.corpus(context)?;
-    let (config, features, params, vocabulary) = match &args.init {
-        Some(name) => {
-            let model = context.hub()?.resolve(name)?;
+    let dropout = args.dropout.unwrap_or(0.1);
+    let (config, features, params, vocabulary) = match &init {
+        Some(model) => {
             let mut config = model.config()?;
-            config["hidden_dropout"] = json!(args.dropout);
+            config["hidden_dropout"] = json!(dropout);
             (
                 config,
                 model.json_as("preprocessor_config.json")?,
                 Params::trainable(model.weights()?),
-                Vocabulary::open(&model)?,
+                Vocabulary::open(model)?,
             )
         }
         None => {
@@ -98,7 +139,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             let vocabulary = Vocabulary::of_texts(texts, units);
             let seed = context.global.seed.unwrap_or(0);
             (
-                fresh_config(args, &vocabulary),
+                fresh_config(args, &vocabulary, dropout),
                 fresh_features(args),
                 Params::fresh(seed as i64),
                 vocabulary,
@@ -116,16 +157,19 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let session = args.run.session(folder, device, &mut display)?;
     let report = asr::train(&settings, params, &vocabulary, &corpus, session)?;
     display.finish();
+    let why = "without text, or with letters that the vocabulary has not";
+    finish(&report, why, args, context)
+}
+
+/// Says what a run came to, and `why` recordings were left out.
+fn finish(report: &Report, why: &str, args: &Args, context: &Context) -> Result<ExitCode> {
     if report.outcome == Outcome::Stopped {
         return Ok(stopped(report.record.epochs.len(), args.run.out()));
     }
     if report.left_out > 0 {
-        context.note(&format!(
-            "{} recordings were left out: without text, or with letters that the vocabulary has not",
-            report.left_out
-        ));
+        context.note(&format!("{} recordings were left out: {why}", report.left_out));
     }
-    tell(&report, args, context)?;
+    tell(report, args, context)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -153,24 +197,29 @@ fn settings(args: &Args, model: Value, features: Value, context: &Context) -> Se
         features,
         data: args.data.name(),
         batch_size: args.batch_size,
-        shaping: Shaping {
-            join: args.join.max(1),
-            gaps: args.join > 1,
-            distortion: args.change.distortion(),
-            masks: args.change.masks,
-        },
+        shaping: shaping(args),
         trainer,
     }
 }
 
+fn shaping(args: &Args) -> Shaping {
+    Shaping {
+        cut: args.cut,
+        join: args.join.max(1),
+        gaps: args.join > 1 && !args.cut, // words bring their pauses
+        distortion: args.change.distortion(),
+        masks: args.change.masks(),
+    }
+}
+
 /// `config.json` of a new model: a Conformer over filter banks, which the reference opens, too.
-fn fresh_config(args: &Args, vocabulary: &Vocabulary) -> Value {
+fn fresh_config(args: &Args, vocabulary: &Vocabulary, dropout: f64) -> Value {
     json!({
         "architectures": ["Wav2Vec2BertForCTC"], "model_type": "wav2vec2-bert", "vocab_size": vocabulary.len(),
         "hidden_size": args.width, "num_hidden_layers": args.layers, "num_attention_heads": args.heads,
         "intermediate_size": (f64::from(args.width) * args.inner).round().max(1.0) as u32,
-        "feature_projection_input_dim": 2 * args.bands, "hidden_act": "swish", "hidden_dropout": args.dropout,
-        "final_dropout": args.dropout, "position_embeddings_type": "relative_key",
+        "feature_projection_input_dim": 2 * args.bands, "hidden_act": "swish", "hidden_dropout": dropout,
+        "final_dropout": dropout, "position_embeddings_type": "relative_key",
         "left_max_position_embeddings": 32, "right_max_position_embeddings": 8, "conv_depthwise_kernel_size": 15,
         "pad_token_id": vocabulary.blank, "add_adapter": false,
     })
