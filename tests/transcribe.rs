@@ -16,6 +16,11 @@ fn sample() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/samples/speech/pi.wav")
 }
 
+/// The same in other formats.
+fn sounds() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/speech/tests/sounds")
+}
+
 fn run(home: &Path, args: &[&str]) -> Output {
     let mut command = sensorium(home);
     command.args(args).current_dir(home);
@@ -51,15 +56,24 @@ fn the_same_words_at_every_rate_and_in_every_format() {
     let home = tempfile::tempdir().expect("a home");
     let home = home.path();
     let audio = Audio::open(&sample()).expect("the sample");
-    let mut files = Vec::new();
-    for rate in [8_000, 16_000, 22_050, 44_100, 48_000] {
+    let mut files: Vec<String> = ["pi.flac", "pi.mp3", "pi.ogg"].map(String::from).to_vec();
+    for name in &files {
+        fs::copy(sounds().join(name), home.join(name)).expect("a copy");
+    }
+    for rate in [8_000, 16_000, 22_050, 44_100, 48_000, 192_000] {
         let samples = audio.mono_at(rate).expect("samples");
         for (channels, bits, format) in [
+            (1, 8, SampleFormat::Int),
             (1, 16, SampleFormat::Int),
             (2, 24, SampleFormat::Int),
+            (1, 32, SampleFormat::Int),
             (1, 32, SampleFormat::Float),
+            (32, 16, SampleFormat::Int),
         ] {
-            let name = format!("{rate}-{channels}-{bits}.wav");
+            if channels == 32 && rate != 16_000 {
+                continue;
+            }
+            let name = format!("{rate}-{channels}-{bits}-{format:?}.wav");
             write_wav(&home.join(&name), &samples, rate, channels, bits, format);
             files.push(name);
         }
@@ -186,6 +200,21 @@ fn bad_recordings_are_named_while_others_go_on() {
         SampleFormat::Float,
     );
     write_wav(&home.join("tiny.wav"), &[0.1; 80], 8000, 1, 16, SampleFormat::Int);
+    let mut narrow = good.clone();
+    narrow[32] = 1; // bytes of a frame
+    write("frame.wav", &narrow);
+    write(
+        "cut.flac",
+        &fs::read(sounds().join("pi.flac")).expect("a sound")[..30],
+    );
+    write_wav(
+        &home.join("many.wav"),
+        &[0.1; 80],
+        8000,
+        300,
+        16,
+        SampleFormat::Int,
+    );
     let args = [
         "transcribe",
         "good.wav",
@@ -197,6 +226,9 @@ fn bad_recordings_are_named_while_others_go_on() {
         "empty.wav",
         "nan.wav",
         "tiny.wav",
+        "frame.wav",
+        "cut.flac",
+        "many.wav",
         "missing.wav",
     ];
     let output = run(home, &args);
@@ -204,10 +236,8 @@ fn bad_recordings_are_named_while_others_go_on() {
     assert_eq!(output.status.code(), Some(1), "{errors}");
     assert!(text.contains(&format!("good.wav\t{SAID}")), "{text}{errors}");
     assert!(text.contains("cut.wav\tthree one"), "{text}{errors}");
-    for bad in [
-        "none", "text", "channels", "rate", "empty", "nan", "tiny", "missing",
-    ] {
-        let lines = errors.lines().filter(|line| line.contains(&format!("{bad}.wav")));
+    for bad in args.iter().skip(3) {
+        let lines = errors.lines().filter(|line| line.contains(bad));
         assert_eq!(lines.count(), 1, "{bad}: {errors}");
     }
     assert!(
@@ -358,4 +388,144 @@ fn words_are_told_while_they_are_said() {
     assert!(starts[words.len() / 2] > again && starts[words.len() / 2 - 1] < audio.seconds());
     let both = run(home, &["transcribe", "--live", "a.wav"]);
     assert_eq!(both.status.code(), Some(2));
+}
+
+/// The sample several times with pauses between, as a WAV that does not know its length.
+fn talk(times: usize) -> Vec<u8> {
+    let sample = fs::read(sample()).expect("the sample");
+    let mut bytes = sample[..40].to_vec();
+    bytes.extend([0xff; 4]);
+    for number in 0..times {
+        bytes.extend(vec![0; 16_000 * (1 + number % 4)]);
+        bytes.extend(&sample[44..]);
+    }
+    bytes
+}
+
+/// What the program makes of standard input.
+fn piped(home: &Path, args: &[&str], bytes: &[u8]) -> Output {
+    let mut command = sensorium(home);
+    command.args(args).current_dir(home);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut stdin = child.stdin.take().expect("standard input");
+    let bytes = bytes.to_vec();
+    let writer = std::thread::spawn(move || {
+        // It may have heard enough.
+        let _ = stdin.write_all(&bytes);
+    });
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("it does not panic");
+    output
+}
+
+#[test]
+fn what_is_shown_as_it_is_found_is_what_is_written_at_the_end() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let talk = talk(14); // more than a minute, which is heard in pieces
+    fs::write(home.join("talk.wav"), &talk).expect("a file");
+    let whole = run(home, &["transcribe", "talk.wav", "--json"]);
+    let whole: Value = serde_json::from_str(&stdout(&whole)).expect("JSON");
+    let text = whole["text"].as_str().expect("a text");
+    assert!(
+        text.matches("three one four one five nine").count() == 14,
+        "{text}"
+    );
+    for input in ["talk.wav", "-"] {
+        let output = piped(home, &["transcribe", input], &talk);
+        assert_eq!(stdout(&output), format!("{text}\n"), "{}", stderr(&output));
+        assert!(stderr(&output).is_empty(), "{}", stderr(&output));
+    }
+    for format in ["txt", "srt", "vtt", "tsv", "lrc"] {
+        for shape in [&[][..], &["--max-words-per-line", "4"]] {
+            let args = [&["transcribe", "talk.wav", "--format", format], shape].concat();
+            let shown = run(home, &args);
+            let written = run(home, &[&args[..], &["--out", "talk.out"]].concat());
+            assert!(written.status.success() && stdout(&written).is_empty());
+            let written = fs::read_to_string(home.join("talk.out")).expect("a file");
+            assert!(written.matches("nine").count() == 14, "{written}");
+            assert_eq!(stdout(&shown), written, "{format}");
+        }
+    }
+    // Nobody speaks: an empty line, as ever, and an empty caption.
+    let silence = [&talk[..44], &vec![0; 200_000]].concat();
+    assert_eq!(stdout(&piped(home, &["transcribe", "-"], &silence)), "\n");
+    let output = piped(home, &["transcribe", "-", "--format", "vtt"], &silence);
+    assert_eq!(stdout(&output), "WEBVTT\n\n00:00.000 --> 00:00.000\n\n\n");
+}
+
+#[test]
+fn bad_pipes_are_one_sentence_and_nothing_else() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let good = talk(1);
+    let mut nan = good.clone();
+    nan[20] = 3; // floats
+    nan[34] = 32;
+    nan[32] = 4;
+    nan[28..32].copy_from_slice(&64_000u32.to_le_bytes());
+    let at = nan.len() - 400;
+    nan[44..at].fill(0);
+    nan[at..].fill(0xff);
+    for (bytes, part) in [
+        (&good[..20], "format chunk is cut"),
+        (&good[..44], "no samples"),
+        (&nan, "not a number"),
+        (&good[..46], "at least"),
+        (b"OggS and then nothing of the kind", "no sound that can be read"),
+    ] {
+        for format in ["txt", "srt", "vtt", "json"] {
+            let output = piped(home, &["transcribe", "-", "--format", format], bytes);
+            let errors = stderr(&output);
+            assert_eq!(output.status.code(), Some(1), "{part}: {errors}");
+            assert_eq!(errors.lines().count(), 1, "{errors}");
+            assert!(errors.contains(part), "{part}: {errors}");
+            assert!(stdout(&output).is_empty(), "{}", stdout(&output));
+        }
+    }
+    // What is wrong behind the part that is wanted is not looked at.
+    let output = piped(home, &["transcribe", "-", "--end", "1"], &nan);
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+/// The most memory that a process has had, in kilobytes.
+#[cfg(target_os = "linux")]
+fn peak(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_long_silence_takes_no_more_memory_than_a_short_one() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let heard = |minutes: usize| {
+        let mut command = sensorium(home);
+        command.args(["transcribe", "-", "--channel", "0"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let mut stdin = child.stdin.take().expect("standard input");
+        // 800 Hz, as voices are looked for in all of it.
+        let mut head = talk(0);
+        head[24..28].copy_from_slice(&800u32.to_le_bytes());
+        head[28..32].copy_from_slice(&1600u32.to_le_bytes());
+        stdin.write_all(&head).expect("it reads on");
+        let minute = vec![0; 1600 * 60];
+        for _ in 0..minutes {
+            stdin.write_all(&minute).expect("it reads on");
+        }
+        let peak = peak(child.id()).expect("a running process");
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success() && stdout(&output) == "\n");
+        peak
+    };
+    let (short, long) = (heard(2), heard(40));
+    assert!(long < short + 8 * 1024, "{short} kB, {long} kB");
 }

@@ -145,3 +145,85 @@ impl Intake {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::audio::Audio;
+    use crate::features::Samples as _;
+    use crate::voice::VoiceActivity;
+
+    /// The sample with pauses around it, at another rate and in two channels.
+    fn recording(rate: u32) -> Audio {
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/samples/speech/pi.wav");
+        let said = Audio::open(&sample).unwrap().mono_at(rate).unwrap();
+        let silence = vec![0.0; 5 * rate as usize];
+        let all = [&silence[..], &said, &silence, &said, &silence[..1000]].concat();
+        Audio::new(all.iter().flat_map(|&x| [x * 0.5, x * 1.5]).collect(), 2, rate).unwrap()
+    }
+
+    fn heard(audio: &Audio, cuts: &[usize], options: &SpeechToTextOptions) -> (Vec<f32>, Heard) {
+        let mut intake = Intake::new((2, audio.rate()), 16_000, options).unwrap();
+        let mut left = audio.samples();
+        for frames in cuts {
+            let (now, later) = left.split_at((frames * 2).min(left.len()));
+            left = later;
+            if !intake.push(now).unwrap() {
+                left = &[];
+            }
+        }
+        intake.push(left).unwrap();
+        let mut heard = intake.finish().unwrap();
+        let mut samples = vec![0.0; heard.samples.count()];
+        heard.samples.read(0, &mut samples).unwrap();
+        (samples, heard)
+    }
+
+    #[test]
+    fn what_is_heard_is_what_was_chosen() {
+        for rate in [8_000, 44_100] {
+            let audio = recording(rate);
+            for (channel, start, end) in [
+                (None, 0.0, None),
+                (Some(1), 7.3, Some(18.9)),
+                (None, 8.0, Some(99.0)),
+            ] {
+                let options = SpeechToTextOptions {
+                    channel,
+                    start,
+                    end,
+                    ..SpeechToTextOptions::default()
+                };
+                let clip = match channel {
+                    Some(channel) => audio.channel(channel).unwrap().clip(start, end),
+                    None => audio.clip(start, end),
+                };
+                let voices = VoiceActivity::default().find(&clip).unwrap();
+                let expected = voices.of(&clip);
+                let (samples, heard) = heard(&audio, &[12_345; 40], &options);
+                assert!(!heard.voices.spans.is_empty() && heard.seconds < clip.seconds());
+                assert_eq!(heard.voices, voices);
+                assert_eq!(heard.seconds, expected.seconds());
+                assert_eq!((heard.from, heard.to), (start, start + clip.seconds()));
+                assert!(samples == expected.mono_at(16_000).unwrap(), "{rate} {channel:?}");
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8))]
+        #[test]
+        fn how_it_comes_changes_nothing(cuts in prop::collection::vec(1..9_000usize, 1..200)) {
+            let audio = recording(8_000);
+            let options = SpeechToTextOptions { start: 0.5, end: Some(20.0), ..SpeechToTextOptions::default() };
+            let (samples, found) = heard(&audio, &cuts, &options);
+            let (expected, whole) = heard(&audio, &[], &options);
+            prop_assert!(samples == expected);
+            prop_assert_eq!(found.voices, whole.voices);
+        }
+    }
+}

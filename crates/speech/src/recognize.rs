@@ -10,12 +10,13 @@ use tch::{Device, Kind};
 use crate::audio::{Audio, AudioStream, Spool};
 use crate::ctc::{BeamSearch, Chunks, CtcRecognizer, Speller, likeliest};
 use crate::error::Error;
+use crate::features::Samples as _;
 use crate::intake::{Heard, Intake};
 use crate::moonshine::{self, MoonshineOptions, MoonshineRecognizer};
 use crate::subtitles::Caption;
 use crate::teller::{News, Phrases, Teller};
 use crate::voice::VoiceActivity;
-use crate::whisper::{Checks, Task, WhisperOptions, WhisperRecognizer};
+use crate::whisper::{Checks, STEP, Task, WhisperOptions, WhisperRecognizer};
 
 /// Writes down what is said: Whisper, Moonshine, wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
 #[derive(Debug)]
@@ -248,28 +249,50 @@ impl SpeechToText {
 }
 
 fn written(
-    mut samples: Spool,
+    samples: Spool,
     model: &WhisperRecognizer,
     options: &WhisperOptions,
     teller: &mut Teller<'_>,
 ) -> Result<(), Error> {
-    let mut all = vec![0.0; samples.count()];
-    samples.read(0, &mut all)?;
-    let found = model.read(&Audio::new(all, 1, model.rate())?, options, None)?;
     let length = teller.length();
-    let mut latest = 0.0;
-    for chunk in found.chunks {
-        let start = chunk.start.unwrap_or(latest).min(length);
-        latest = chunk.end.unwrap_or(length).max(start);
+    let (first_time, window) = (model.tokens().first_time, model.features().chunk_length as f64);
+    model.listen(samples, options, &mut |segment| {
+        let chunk = model.chunk(&segment)?;
+        let (start, end) = told(&segment.ids, first_time, (segment.start, segment.end), window);
         teller.text(&chunk.text)?;
         teller.caption(Caption {
-            start,
-            end: latest,
+            start: rounded(start).min(length),
+            end: rounded(end),
             text: chunk.text,
             words: chunk.words,
         })?;
+        teller.heard(end)
+    })
+}
+
+/// Begin and end of a segment by the times that it tells, which may be less than all of its window, if that is where
+/// `from` and `to` are.
+fn told(ids: &[i64], first_time: i64, (from, to): (f64, f64), window: f64) -> (f64, f64) {
+    let time = |id: &i64| (*id >= first_time).then(|| (id - first_time) as f64 * STEP);
+    let ids = match ids {
+        // The second of a pair is the next one's.
+        [.., last, next] if time(last).is_some() && time(next).is_some() => &ids[..ids.len() - 1],
+        ids => ids,
+    };
+    let Some(begin) = ids.first().and_then(time) else {
+        return (from, to);
+    };
+    match ids[1..].iter().rev().find_map(time) {
+        Some(end) if end > 0.0 => (to - (end - begin), to),
+        // It goes on to the end of the window.
+        None if begin > 0.0 => (to, to - begin + window),
+        _ => (from + begin, to),
     }
-    Ok(())
+}
+
+/// To hundredths, which are the model's.
+fn rounded(seconds: f64) -> f64 {
+    (seconds * 100.0).round() / 100.0
 }
 
 fn said(
@@ -280,15 +303,18 @@ fn said(
 ) -> Result<(), Error> {
     let mut all = vec![0.0; samples.count()];
     samples.read(0, &mut all)?;
-    let phrases = model.transcribe(&Audio::new(all, 1, model.rate())?, options)?;
-    teller.text(&moonshine::joined(&phrases))?;
-    phrases.into_iter().try_for_each(|phrase| {
+    let audio = Audio::new(all, 1, model.rate())?;
+    model.hear(&audio, options, &mut |phrase| {
+        let blank = moonshine::between(&teller.spoken.text, &phrase.text);
+        teller.text(&format!("{blank}{}", phrase.text))?;
+        let end = phrase.end;
         teller.caption(Caption {
             start: phrase.start,
-            end: phrase.end,
+            end,
             text: phrase.text,
             words: Vec::new(),
-        })
+        })?;
+        teller.heard(end)
     })
 }
 
@@ -317,4 +343,27 @@ fn spelt(
     teller.text(&text)?;
     phrases.say(words, teller)?;
     phrases.end(teller)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_where_they_tell() {
+        // 100 is 0.00, so 150 is 1.00
+        let check = |ids: &[i64], all: (f64, f64), expected: (f64, f64)| {
+            let (start, end) = told(ids, 100, all, 30.0);
+            assert_eq!((rounded(start), rounded(end)), expected, "{ids:?}");
+        };
+        // All of a window that begins at 30 seconds.
+        check(&[150, 7, 8, 200], (30.0, 32.0), (31.0, 32.0));
+        check(&[150, 7, 200, 8], (30.0, 32.0), (31.0, 32.0));
+        check(&[150, 7, 8], (30.0, 31.0), (31.0, 60.0));
+        check(&[100, 7, 8], (30.0, 60.0), (30.0, 60.0));
+        check(&[7, 8], (30.0, 60.0), (30.0, 60.0));
+        // Parts of one.
+        check(&[150, 7, 200], (31.0, 32.0), (31.0, 32.0));
+        check(&[150, 7, 200, 230], (31.0, 32.0), (31.0, 32.0));
+    }
 }

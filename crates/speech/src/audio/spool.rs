@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use super::AudioError;
+use crate::features::Samples;
 
 /// Samples of one channel: in memory while there are few, else in a temporary file without a name.
 #[derive(Debug, Default)]
@@ -55,22 +56,6 @@ impl Spool {
         Ok(())
     }
 
-    /// How many samples there are.
-    pub fn count(&self) -> usize {
-        self.filed + self.memory.len()
-    }
-
-    /// Fills `into` with the samples from `from` on, which are all there.
-    pub fn read(&mut self, from: usize, into: &mut [f32]) -> Result<(), AudioError> {
-        let filed = into.len().min(self.filed.saturating_sub(from));
-        let (first, last) = into.split_at_mut(filed);
-        self.read_file(from, first)
-            .map_err(|source| AudioError::Spool { source })?;
-        let from = (from + filed).saturating_sub(self.filed);
-        last.copy_from_slice(&self.memory[from..from + last.len()]);
-        Ok(())
-    }
-
     fn read_file(&mut self, from: usize, into: &mut [f32]) -> std::io::Result<()> {
         let Some(file) = self.file.as_mut().filter(|_| !into.is_empty()) else {
             return Ok(());
@@ -83,6 +68,22 @@ impl Spool {
                 *sample = f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
             }
         }
+        Ok(())
+    }
+}
+
+impl Samples for Spool {
+    fn count(&self) -> usize {
+        self.filed + self.memory.len()
+    }
+
+    fn read(&mut self, from: usize, into: &mut [f32]) -> Result<(), AudioError> {
+        let filed = into.len().min(self.filed.saturating_sub(from));
+        let (first, last) = into.split_at_mut(filed);
+        self.read_file(from, first)
+            .map_err(|source| AudioError::Spool { source })?;
+        let from = (from + filed).saturating_sub(self.filed);
+        last.copy_from_slice(&self.memory[from..from + last.len()]);
         Ok(())
     }
 }

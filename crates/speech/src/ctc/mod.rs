@@ -12,7 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::audio::{Audio, Spool};
 use crate::error::Error;
-use crate::features::Extractor;
+use crate::features::{Extractor, Samples as _};
 use crate::models::ctc::CtcNetwork;
 use crate::models::{MODEL_TYPES, States};
 use crate::vocabulary::Vocabulary;

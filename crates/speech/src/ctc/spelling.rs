@@ -45,6 +45,10 @@ impl CtcRecognizer {
         for run in ids.chunk_by(|a, b| a == b) {
             if run[0] != self.vocabulary.blank {
                 let text = self.vocabulary.letter(run[0]);
+                if apart && text == " " && letters.last().is_some_and(|last| last.text == " ") {
+                    at += run.len();
+                    continue; // one blank is enough
+                }
                 if let Some(last) = letters
                     .last()
                     .filter(|last| apart && last.text != " " && text != " ")

@@ -60,20 +60,15 @@ pub struct Phrase {
     pub text: String,
 }
 
-/// The texts of phrases in one, with blanks between them where their script has some.
-pub fn joined(phrases: &[Phrase]) -> String {
+/// What stands between a phrase and the text before it: a blank, unless there is none in their script.
+pub fn between(text: &str, phrase: &str) -> &'static str {
     // Kana and Han.
     let solid =
         |letter: Option<char>| letter.is_some_and(|letter| ('\u{3000}'..='\u{9fff}').contains(&letter));
-    let mut text = String::new();
-    for phrase in phrases {
-        let blank = !solid(text.chars().next_back()) || !solid(phrase.text.chars().next());
-        if blank && !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(&phrase.text);
+    match text.is_empty() || solid(text.chars().next_back()) && solid(phrase.chars().next()) {
+        true => "",
+        false => " ",
     }
-    text
 }
 
 impl MoonshineRecognizer {
@@ -155,6 +150,24 @@ impl MoonshineRecognizer {
     /// # Errors
     /// If it is too short to be heard, or a setting makes no sense.
     pub fn transcribe(&self, audio: &Audio, options: &MoonshineOptions) -> Result<Vec<Phrase>, Error> {
+        let mut phrases = Vec::new();
+        self.hear(audio, options, &mut |phrase| {
+            phrases.push(phrase);
+            Ok(())
+        })?;
+        Ok(phrases)
+    }
+
+    /// The same; `each` is given a phrase as soon as it is known.
+    ///
+    /// # Errors
+    /// As [`transcribe`](Self::transcribe), or those of `each`.
+    pub fn hear(
+        &self,
+        audio: &Audio,
+        options: &MoonshineOptions,
+        each: &mut dyn FnMut(Phrase) -> Result<(), Error>,
+    ) -> Result<(), Error> {
         let samples = audio.mono_at(self.rate())?;
         let longest = if options.timestamps {
             LONGEST_TIMED
@@ -162,7 +175,6 @@ impl MoonshineRecognizer {
             LONGEST
         };
         let found = pieces(&samples, self.rate(), longest)?;
-        let mut phrases = Vec::with_capacity(found.len());
         for together in found.chunks(TOGETHER) {
             let recordings: Vec<&[f32]> = together
                 .iter()
@@ -173,11 +185,11 @@ impl MoonshineRecognizer {
                 let text = self.text(&written.ids)?.trim().to_string();
                 if !text.is_empty() {
                     let (start, end) = piece.voice;
-                    phrases.push(Phrase { start, end, text });
+                    each(Phrase { start, end, text })?;
                 }
             }
         }
-        Ok(phrases)
+        Ok(())
     }
 
     /// Writes what is said in each of `recordings`, of one channel at [`rate`](Self::rate), together: the likeliest
@@ -244,14 +256,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn phrases_are_joined_as_their_script_has_it() {
+    fn blanks_are_where_the_script_has_them() {
         let join = |texts: &[&str]| {
-            let phrase = |text: &&str| Phrase {
-                start: 0.0,
-                end: 1.0,
-                text: (*text).to_string(),
-            };
-            joined(&texts.iter().map(phrase).collect::<Vec<_>>())
+            texts.iter().fold(String::new(), |text, phrase| {
+                format!("{text}{}{phrase}", between(&text, phrase))
+            })
         };
         assert_eq!(join(&[]), "");
         assert_eq!(join(&["Good evening.", "Is it?"]), "Good evening. Is it?");
