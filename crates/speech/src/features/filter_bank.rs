@@ -22,6 +22,10 @@ pub struct FilterBank {
     /// Put behind shorter recordings.
     #[serde(default)]
     pub padding_value: f32,
+    /// The least power of a band, where a sample of 1 has the power 2³⁰. The reference knows only its own floor, at
+    /// which a silence of zeros is far below the softest room.
+    #[serde(default = "floor")]
+    pub mel_floor: f64,
 }
 
 fn rate() -> u32 {
@@ -36,17 +40,26 @@ fn stride() -> usize {
     2
 }
 
+/// The distance of 1 to the next `f32`.
+fn floor() -> f64 {
+    f64::from(f32::EPSILON)
+}
+
 /// Samples of a frame.
 const LENGTH: usize = 400;
 /// Samples from frame to frame.
 const HOP: usize = 160;
-/// The least power whose logarithm is taken: the distance of 1 to the next `f32`.
-const FLOOR: f64 = f32::EPSILON as f64;
 
 impl FilterBank {
     pub(super) fn check(&self) -> Result<(), ConfigProblem> {
         size("sampling_rate", i64::from(self.sampling_rate), 1 << 20)?;
         size("num_mel_bins", self.num_mel_bins as i64, 1 << 10)?;
+        if !(self.mel_floor > 0.0 && self.mel_floor.is_finite()) {
+            return Err(ConfigProblem::Other(format!(
+                "`mel_floor` is {}, expected more than 0",
+                self.mel_floor
+            )));
+        }
         match self.stride {
             2.. => size("stride", self.stride as i64, 1 << 10).map(|_| ()),
             _ => Err(ConfigProblem::Other(format!(
@@ -95,7 +108,7 @@ impl FilterBank {
         let width = bank.len();
         let rows: Vec<Vec<f32>> = recordings
             .iter()
-            .map(|recording| normal_bands(recording, &spectrum, &bank))
+            .map(|recording| normal_bands(recording, &spectrum, &bank, self.mel_floor))
             .collect();
         // The reference fills up to an even number of frames, then leaves out what is no whole step.
         let longest = rows.iter().map(|row| row.len() / width).max().unwrap_or(0);
@@ -120,12 +133,12 @@ impl FilterBank {
 }
 
 /// The logarithms of the bands, frame by frame; each band has mean 0 and variance 1.
-fn normal_bands(recording: &[f32], spectrum: &Spectrum, bank: &Mels) -> Vec<f32> {
+fn normal_bands(recording: &[f32], spectrum: &Spectrum, bank: &Mels, floor: f64) -> Vec<f32> {
     let scaled: Vec<f32> = recording.iter().map(|x| x * 32768.0).collect(); // Kaldi's samples are 16-bit integers
     let width = bank.len();
     let mut bands = Vec::with_capacity(spectrum.count(scaled.len()) * width);
     spectrum.powers(&scaled, |_, powers| {
-        bands.extend(bank.apply(powers).map(|power| power.max(FLOOR).ln()));
+        bands.extend(bank.apply(powers).map(|power| power.max(floor).ln()));
     });
     let frames = bands.len() / width;
     for band in 0..width {

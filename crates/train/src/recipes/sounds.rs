@@ -116,6 +116,7 @@ pub fn train(
         shaping: Shaping { join: 1, ..shaping },
         batch_size: settings.batch_size.max(1),
         delimiter: None,
+        edges: Default::default(),
         longest: None,
         augment: None,
     };

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use sensorium::train::recipes::asr::{Corpus, Distortion};
 use sensorium::train::recordings::{self, Part, Recording};
+use serde_json::{Value, json};
 
 use super::options::share;
 use crate::context::Context;
@@ -78,6 +79,12 @@ pub struct ChangeArgs {
     /// Make recordings louder or softer by up to this many decibels
     #[arg(long, value_name = "DB", default_value_t = 6.0)]
     gain: f64,
+    /// Stretch spectra by up to this share, as if throats were shorter or longer
+    #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.0)]
+    warp: f64,
+    /// Other microphones, walls, and knocks in the pauses
+    #[arg(long)]
+    rooms: bool,
     /// SpecAugment: stretches of time and of the spectrum that are silenced [default: 2]
     #[arg(long, value_name = "N")]
     pub masks: Option<usize>,
@@ -95,6 +102,18 @@ impl ChangeArgs {
             speed: self.speed,
             noise: self.noise,
             gain: self.gain,
+            warp: self.warp,
+            rooms: self.rooms,
         }
     }
+}
+
+/// `preprocessor_config.json` of a new model: filter banks. The floor is the power of noise at −85 decibels, so that
+/// no silence is far below that of a quiet room.
+pub fn fresh_features(rate: u32, bands: u32) -> Value {
+    json!({
+        "feature_extractor_type": "SeamlessM4TFeatureExtractor", "sampling_rate": rate,
+        "feature_size": bands, "num_mel_bins": bands, "stride": 2, "padding_value": 0.0,
+        "padding_side": "right", "return_attention_mask": true, "mel_floor": 1000.0,
+    })
 }

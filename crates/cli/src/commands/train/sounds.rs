@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::display::Display;
 use super::options::{RunArgs, share, stopped};
-use super::sound_args::{ChangeArgs, DataArgs};
+use super::sound_args::{ChangeArgs, DataArgs, fresh_features};
 use crate::context::Context;
 use crate::print;
 
@@ -105,11 +105,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     args.run.apply(&mut trainer);
     let settings = Settings {
         model: config(args, &classes),
-        features: json!({
-            "feature_extractor_type": "SeamlessM4TFeatureExtractor", "sampling_rate": args.rate,
-            "feature_size": args.bands, "num_mel_bins": args.bands, "stride": 2, "padding_value": 0.0,
-            "padding_side": "right", "return_attention_mask": true,
-        }),
+        features: fresh_features(args.rate, args.bands),
         data: args.data.name(),
         label,
         batch_size: args.batch_size,

@@ -9,18 +9,36 @@ const LEAST: usize = 10;
 /// Where between silence and the loudest sounds, in decibels, a word begins: the first that fits is taken.
 const THRESHOLDS: [f64; 5] = [0.4, 0.5, 0.6, 0.7, 0.3];
 
-/// The `words` words of a recording, each with half of the pauses beside it; all together are the recording. Nothing
-/// if there are not as many.
-pub(super) fn words(samples: &[f32], rate: u32, words: usize) -> Option<Vec<&[f32]>> {
+/// A recording in parts, which are all of it together.
+#[derive(Debug)]
+pub(super) struct Cut<'a> {
+    /// Before the first word.
+    pub before: &'a [f32],
+    /// Each with half of the pauses beside it.
+    pub words: Vec<&'a [f32]>,
+    /// Behind the last word.
+    pub after: &'a [f32],
+}
+
+/// The `words` words of a recording. Nothing if there are not as many.
+pub(super) fn words(samples: &[f32], rate: u32, words: usize) -> Option<Cut<'_>> {
     let frame = ((f64::from(rate) * FRAME) as usize).max(1);
     let loudness = loudness(samples, frame);
     let found = THRESHOLDS.map(|threshold| sounds(&loudness, threshold));
     let sounds = found
         .into_iter()
         .find(|sounds| words > 0 && sounds.len() == words)?;
+    let pauses = sounds.windows(2).map(|pair| pair[1].0 - pair[0].1);
+    let half = pauses.sum::<usize>() / (2 * (words - 1).max(1));
+    let begin = sounds[0].0.saturating_sub(half.max(LEAST)) * frame;
+    let end = ((sounds[words - 1].1 + half.max(LEAST)) * frame).min(samples.len());
     let middles = sounds.windows(2).map(|pair| (pair[0].1 + pair[1].0) / 2 * frame);
-    let cuts: Vec<usize> = std::iter::once(0).chain(middles).chain([samples.len()]).collect();
-    Some(cuts.windows(2).map(|cut| &samples[cut[0]..cut[1]]).collect())
+    let cuts: Vec<usize> = std::iter::once(begin).chain(middles).chain([end]).collect();
+    Some(Cut {
+        before: &samples[..begin],
+        words: cuts.windows(2).map(|cut| &samples[cut[0]..cut[1]]).collect(),
+        after: &samples[end..],
+    })
 }
 
 /// Decibels of each frame, smoothed.
@@ -75,18 +93,23 @@ mod tests {
     fn words_are_cut_in_the_middle_of_pauses() {
         let samples = recording(&[(30, 40), (100, 30), (170, 50)]);
         let found = words(&samples, 8000, 3).expect("three words");
-        assert_eq!(found.concat(), samples);
-        let lengths: Vec<usize> = found.iter().map(|word| word.len() / 80).collect();
-        for (length, expected) in lengths.iter().zip([85, 65, 150]) {
-            assert!(length.abs_diff(expected) <= 1, "{lengths:?}");
+        assert_eq!(
+            [found.before, &found.words.concat(), found.after].concat(),
+            samples
+        );
+        let lengths: Vec<usize> = found.words.iter().map(|word| word.len() / 80).collect();
+        for (length, expected) in lengths.iter().zip([71, 65, 86]) {
+            assert!(length.abs_diff(expected) <= 2, "{lengths:?}");
         }
+        assert!((found.before.len() / 80).abs_diff(13) <= 2);
     }
 
     #[test]
     fn a_click_is_no_word() {
         let samples = recording(&[(5, 2), (30, 46), (150, 50)]);
         let found = words(&samples, 8000, 2).expect("two words");
-        assert!(found[0].len().abs_diff(113 * 80) <= 80, "{}", found[0].len());
+        let length = found.before.len() + found.words[0].len();
+        assert!(length.abs_diff(113 * 80) <= 80, "{length}");
         assert!(words(&samples, 8000, 3).is_none());
         assert!(words(&[], 8000, 1).is_none());
     }

@@ -4,7 +4,8 @@ use sensorium_speech::features::{Extractor, Features};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::masks::{SpecAugment, hide};
+use super::masks::{SpecAugment, hide, warp};
+use super::room::warped;
 use super::sound::{Distortion, Draws, string};
 use crate::data::Dataset;
 use crate::rng::{mix, permutation};
@@ -21,7 +22,7 @@ pub(in crate::recipes) struct Example {
 /// How examples become what is trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Shaping {
-    /// Recordings are also cut into their words where there are pauses between them, and those are joined.
+    /// Recordings are cut into their words where there are pauses between them, and those are joined in any order.
     pub cut: bool,
     /// The most recordings that are joined to a string.
     pub join: usize,
@@ -56,6 +57,13 @@ impl Shaping {
     }
 }
 
+/// How recordings begin and end: what is heard before the first word and behind the last.
+#[derive(Debug, Default)]
+pub(in crate::recipes) struct Edges {
+    pub begin: Vec<Vec<f32>>,
+    pub end: Vec<Vec<f32>>,
+}
+
 /// Examples in batches.
 #[derive(Debug)]
 pub(in crate::recipes) struct Recordings {
@@ -67,6 +75,8 @@ pub(in crate::recipes) struct Recordings {
     pub batch_size: usize,
     /// The token between the texts of joined recordings.
     pub delimiter: Option<usize>,
+    /// Put around most strings of those that are joined.
+    pub edges: Edges,
     /// The most samples of a string.
     pub longest: Option<usize>,
     /// SpecAugment as the model's configuration asks for it.
@@ -141,15 +151,31 @@ impl Recordings {
         let features = self.extractor.features(&rows);
         for (row, (samples, &string)) in rows.iter().zip(strings).enumerate() {
             let mut draws = Draws::new(mix(seed, &[string as u64, 4]));
-            self.hide(&features.values.get(row as i64), samples.len(), &mut draws);
+            let row = features.values.get(row as i64);
+            self.warp(&row, &mut draws);
+            self.hide(&row, samples.len(), &mut draws);
         }
         Batch { features, targets }
+    }
+
+    /// Stretches a row's spectrum.
+    fn warp(&self, row: &Tensor, draws: &mut Draws) {
+        let Extractor::FilterBank(features) = &self.extractor else {
+            return; // published models bring their own manner of learning
+        };
+        let most = self.shaping.distortion.warp;
+        if most > 0.0 {
+            let factor = 1.0 + draws.between(-most, most);
+            let nyquist = f64::from(features.sampling_rate) / 2.0;
+            warp(row, &warped(features.num_mel_bins, nyquist, factor));
+        }
     }
 
     /// Silences parts of a row's spectrum.
     fn hide(&self, row: &Tensor, samples: usize, draws: &mut Draws) {
         let Extractor::Whisper(features) = &self.extractor else {
-            return hide(row, self.shaping.masks, 10, draws);
+            // Who hides a whole word teaches to guess.
+            return hide(row, self.shaping.masks, 5, draws);
         };
         // The bands come first, and behind the sound is padding.
         let heard = (samples / features.hop_length) as i64;
@@ -173,7 +199,14 @@ impl Recordings {
         let fits = |samples: &Vec<f32>| self.longest.is_none_or(|longest| samples.len() <= longest);
         let joined = match cut {
             // Words of one voice in one room are changed alike.
-            true => string(&[&parts.concat()], rate, distortion, gaps, draws),
+            true => {
+                let [begin, end] = [&self.edges.begin, &self.edges.end].map(|edges| {
+                    let edge = draws.below(edges.len() + edges.len() / 3);
+                    edges.get(edge).map_or(&[][..], Vec::as_slice)
+                });
+                let whole = [begin, &parts.concat(), end].concat();
+                string(&[&whole], rate, distortion, gaps, draws)
+            }
             false => string(parts, rate, distortion, gaps, draws),
         };
         if fits(&joined) {

@@ -3,6 +3,7 @@
 mod cut;
 mod data;
 mod masks;
+mod room;
 mod sound;
 
 use sensorium_blocks::Params;
@@ -15,7 +16,7 @@ use serde_json::Value;
 use tch::{Device, Kind, Reduction, Tensor};
 
 pub use data::Shaping;
-pub(super) use data::{Batch, Example, Recordings};
+pub(super) use data::{Batch, Edges, Example, Recordings};
 pub(super) use masks::SpecAugment;
 pub use sound::Distortion;
 use sound::Draws;
@@ -92,9 +93,11 @@ pub fn train(
     let validation = examples(&corpus.validation, rate, |recording| encode(&recording.text))?;
     let left_out = corpus.train.len() - train.len();
     let mut joined = train.len();
+    let mut edges = Edges::default();
     if settings.shaping.cut {
-        // Words first, then all recordings as they are: those have real beginnings and ends.
-        let mut words = cut_to_words(&train, rate, vocabulary.delimiter());
+        // Words first, then the recordings that could not be cut.
+        let mut words = Vec::new();
+        train.retain(|example| !cut_to_words(example, rate, vocabulary.delimiter(), &mut words, &mut edges));
         joined = words.len();
         words.append(&mut train);
         train = words;
@@ -123,6 +126,7 @@ pub fn train(
         shaping: settings.shaping,
         batch_size: settings.batch_size.max(1),
         delimiter,
+        edges,
         longest: None,
         augment: None,
     };
@@ -135,6 +139,7 @@ pub fn train(
             shaping: settings.shaping.validated(),
             batch_size: settings.batch_size.max(1),
             delimiter,
+            edges: Edges::default(),
             longest: None,
             augment: None,
         },
@@ -169,20 +174,26 @@ pub(super) fn examples(
     Ok(examples)
 }
 
-/// The words of those `examples` that have pauses between them.
-fn cut_to_words(examples: &[Example], rate: u32, delimiter: Option<usize>) -> Vec<Example> {
-    let mut words = Vec::new();
-    for example in examples {
-        let targets = example.target.split(|id| Some(*id) == delimiter);
-        let targets: Vec<&[usize]> = targets.filter(|word| !word.is_empty()).collect();
-        let parts = cut::words(&example.samples, rate, targets.len());
-        let pairs = parts.into_iter().flatten().zip(targets);
-        words.extend(pairs.map(|(part, target)| Example {
-            samples: part.to_vec(),
-            target: target.to_vec(),
-        }));
-    }
-    words
+/// Cuts an example into its `words` and what is before and behind them, if it has pauses between them.
+fn cut_to_words(
+    example: &Example,
+    rate: u32,
+    delimiter: Option<usize>,
+    words: &mut Vec<Example>,
+    edges: &mut Edges,
+) -> bool {
+    let targets = example.target.split(|id| Some(*id) == delimiter);
+    let targets: Vec<&[usize]> = targets.filter(|word| !word.is_empty()).collect();
+    let Some(cut) = cut::words(&example.samples, rate, targets.len()) else {
+        return false;
+    };
+    edges.begin.push(cut.before.to_vec());
+    edges.end.push(cut.after.to_vec());
+    words.extend(cut.words.into_iter().zip(targets).map(|(part, target)| Example {
+        samples: part.to_vec(),
+        target: target.to_vec(),
+    }));
+    true
 }
 
 /// What tells one data set from another.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::room::{echo, equalise, knocks};
 use crate::rng::mix;
 
 /// How much recordings are changed; each draws its own amounts.
@@ -13,6 +14,12 @@ pub struct Distortion {
     pub noise: Option<f64>,
     /// Louder or softer by up to this many decibels.
     pub gain: f64,
+    /// The spectrum is stretched or squeezed by up to this share, as if throats were shorter or longer.
+    #[serde(default)]
+    pub warp: f64,
+    /// Other microphones, walls, and knocks in the pauses.
+    #[serde(default)]
+    pub rooms: bool,
 }
 
 impl Distortion {
@@ -21,6 +28,8 @@ impl Distortion {
         speed: 0.0,
         noise: None,
         gain: 0.0,
+        warp: 0.0,
+        rooms: false,
     };
 }
 
@@ -62,11 +71,17 @@ pub(super) fn string(
     // Recordings also come cut to the word.
     let gaps = gaps && draws.below(4) > 0;
     let single = parts.len() == 1;
-    let silence = |seconds: f64| vec![0.0f32; (seconds * f64::from(rate)) as usize];
+    let silence = |seconds: f64, draws: &mut Draws| {
+        let mut silence = vec![0.0f32; (seconds * f64::from(rate)) as usize];
+        if distortion.rooms {
+            knocks(&mut silence, rate, draws);
+        }
+        silence
+    };
     for (number, part) in parts.iter().enumerate() {
         let lead = if number == 0 { 0.3 } else { 0.5 };
         if gaps {
-            samples.extend(silence(pause(lead, single, draws)));
+            samples.extend(silence(pause(lead, single, draws), draws));
         }
         // Those who speak a string speak it in one manner: most of the change is the same for all.
         let speed = 1.0 + draws.between(-distortion.speed, distortion.speed);
@@ -74,7 +89,11 @@ pub(super) fn string(
         samples.extend(stretched(part, speed).into_iter().map(|x| x * gain));
     }
     if gaps {
-        samples.extend(silence(pause(0.3, single, draws)));
+        samples.extend(silence(pause(0.3, single, draws), draws));
+    }
+    if distortion.rooms {
+        echo(&mut samples, rate, draws);
+        equalise(&mut samples, rate, draws);
     }
     // Few rooms are as silent as the zeros between joined recordings.
     if gaps && draws.below(5) > 0 {
@@ -192,6 +211,8 @@ mod tests {
             speed: 0.1,
             noise: Some(10.0),
             gain: 6.0,
+            warp: 0.0,
+            rooms: true,
         };
         let make = |seed| string(&parts, 8000, changed, true, &mut Draws::new(seed));
         assert_eq!(make(7), make(7));

@@ -112,6 +112,7 @@ pub fn train(settings: &Settings, model: &Model, corpus: &Corpus, session: Sessi
         shaping,
         batch_size: settings.batch_size.max(1),
         delimiter: None,
+        edges: Default::default(),
         longest: Some(recognizer.features().window()),
         augment,
     };

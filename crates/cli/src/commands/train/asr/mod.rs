@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::display::Display;
 use super::options::{RunArgs, factor, share, stopped};
-use super::sound_args::{ChangeArgs, DataArgs};
+use super::sound_args::{ChangeArgs, DataArgs, fresh_features};
 use crate::context::Context;
 use crate::print;
 
@@ -55,7 +55,7 @@ pub struct Args {
     /// Join up to this many recordings with silence in between
     #[arg(long, value_name = "N", default_value_t = 1)]
     join: usize,
-    /// Also cut recordings into words where there are pauses between all of them, which --join puts together anew;
+    /// Cut recordings into words where there are pauses between all of them, which --join puts together anew;
     /// whole recordings validate
     #[arg(long)]
     cut: bool,
@@ -140,7 +140,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             let seed = context.global.seed.unwrap_or(0);
             (
                 fresh_config(args, &vocabulary, dropout),
-                fresh_features(args),
+                fresh_features(args.rate, args.bands),
                 Params::fresh(seed as i64),
                 vocabulary,
             )
@@ -222,14 +222,6 @@ fn fresh_config(args: &Args, vocabulary: &Vocabulary, dropout: f64) -> Value {
         "final_dropout": dropout, "position_embeddings_type": "relative_key",
         "left_max_position_embeddings": 32, "right_max_position_embeddings": 8, "conv_depthwise_kernel_size": 15,
         "pad_token_id": vocabulary.blank, "add_adapter": false,
-    })
-}
-
-fn fresh_features(args: &Args) -> Value {
-    json!({
-        "feature_extractor_type": "SeamlessM4TFeatureExtractor", "sampling_rate": args.rate,
-        "feature_size": args.bands, "num_mel_bins": args.bands, "stride": 2, "padding_value": 0.0,
-        "padding_side": "right", "return_attention_mask": true,
     })
 }
 
