@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""The peers of the `transcribe` bench: the same Whisper checkpoint, recording and threads in transformers (eager) or
-CTranslate2, the engine of faster-whisper.
+"""The peers of the `transcribe` bench: the same Whisper checkpoint, recording and threads in transformers (eager),
+CTranslate2 (the engine of faster-whisper), ONNX Runtime, OpenVINO, or whisper.cpp with weights of f16.
 
-    python transcribe.py transformers MODEL_DIR RECORDING.wav [--dtype f32|bf16] [--threads 2]
-    python transcribe.py ctranslate2 MODEL_DIR RECORDING.wav [--threads 2]
+    python transcribe.py ENGINE MODEL_DIR RECORDING.wav [--dtype f32|bf16] [--threads 2]
 
-CTranslate2's own copy of the model is made beside the first the first time.
+bf16 is for transformers and OpenVINO. An engine's own copy of the model is made beside the first the first time.
 Prints one JSON line a value, like the bench itself.
 """
 import argparse
@@ -15,7 +14,7 @@ import time
 import wave
 
 parser = argparse.ArgumentParser()
-parser.add_argument("engine", choices=["transformers", "ctranslate2"])
+parser.add_argument("engine", choices=["transformers", "ctranslate2", "onnxruntime", "openvino", "whisper.cpp"])
 parser.add_argument("model")
 parser.add_argument("recording")
 parser.add_argument("--dtype", default="f32")
@@ -38,6 +37,9 @@ HEAD = [50258, 50259, 50359, 50363]
 
 
 def features():
+    if args.engine == "whisper.cpp":  # has its own
+        model.listen(samples)
+        return list(range(len(windows)))
     return extractor(windows, sampling_rate=16000, return_tensors="np").input_features
 
 
@@ -47,11 +49,11 @@ def timed(peer, hear, encode):
         mels = features()
         begin = time.perf_counter()
         for mel in mels:
-            hear(mel[None])
+            hear(mel if args.engine == "whisper.cpp" else mel[None])
         heard, total = time.perf_counter() - begin, time.perf_counter() - start
         begin = time.perf_counter()
         for mel in mels:
-            encode(mel[None])
+            encode(mel if args.engine == "whisper.cpp" else mel[None])
         encoded = time.perf_counter() - begin
         if not turn:
             continue
@@ -82,6 +84,43 @@ if args.engine == "transformers":
         assert ids.shape[1] == NEW + len(HEAD), ids.shape
 
     timed("transformers eager", hear, lambda mel: model.model.encoder(tensor(mel)))
+elif args.engine == "whisper.cpp":
+    import whisper_ggml
+
+    model = whisper_ggml.Greedy(args.model, args.threads)
+    timed("whisper.cpp f16", lambda window: model.hear(window, HEAD, NEW), model.encode)
+elif args.engine == "onnxruntime":
+    import onnxruntime
+    import whisper_graph
+
+    def load(path):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = args.threads, 1
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        names = [value.name for value in session.get_inputs()]
+        return lambda inputs: session.run(None, dict(zip(names, inputs)))
+
+    model = whisper_graph.Greedy(args.model, load)
+    timed("ONNX Runtime", lambda mel: model.hear(mel, HEAD, NEW), model.encode)
+elif args.engine == "openvino":
+    import openvino
+    import whisper_graph
+
+    core = openvino.Core()
+    settings = {"INFERENCE_NUM_THREADS": args.threads, "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_PRECISION_HINT": args.dtype}
+
+    def load(path):
+        network = core.compile_model(core.read_model(path), "CPU", settings)
+        request = network.create_infer_request()
+
+        def run(inputs):
+            results = request.infer(inputs, share_inputs=True, share_outputs=True)
+            return [results[i] for i in range(len(network.outputs))]
+        return run
+
+    model = whisper_graph.Greedy(args.model, load)
+    timed("OpenVINO", lambda mel: model.hear(mel, HEAD, NEW), model.encode)
 else:
     import ctranslate2
 

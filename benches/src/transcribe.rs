@@ -30,6 +30,9 @@ pub struct Arguments {
     /// f32 or bf16
     #[arg(long, default_value = "f32")]
     dtype: String,
+    /// Of transformers, ctranslate2, onnxruntime, openvino and whisper.cpp
+    #[arg(long, value_delimiter = ',', default_value = "transformers,ctranslate2")]
+    peers: Vec<String>,
 }
 
 pub fn run(arguments: &Arguments, shared: &Shared) -> Result<()> {
@@ -37,7 +40,7 @@ pub fn run(arguments: &Arguments, shared: &Shared) -> Result<()> {
     for _ in 0..shared.rounds {
         ours(arguments, &mut values)?;
         let Some(python) = &shared.python else { continue };
-        for engine in ["transformers", "ctranslate2"] {
+        for engine in &arguments.peers {
             let arguments = [
                 engine,
                 &arguments.model.display().to_string(),
