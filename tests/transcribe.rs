@@ -115,6 +115,94 @@ fn moonshine_writes_what_it_hears() {
 }
 
 #[test]
+fn recordings_heard_together_say_what_each_says_alone() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("parity/cases/whisper-short");
+    let model = model.to_str().expect("a path");
+    // Windows have two seconds: recordings of several windows, of less than one, and of nothing but silence.
+    let samples = Audio::open(&sample())
+        .and_then(|audio| audio.mono_at(16_000))
+        .expect("samples");
+    let write = |name: &str, samples: &[f32]| {
+        write_wav(&home.join(name), samples, 16_000, 1, 16, SampleFormat::Int);
+    };
+    write("long.wav", &samples[..60_000]);
+    write("short.wav", &samples[8_000..20_000]);
+    write("silent.wav", &[0.0; 50_000]);
+    write("nothing.wav", &[]);
+    write("other.wav", &samples[30_000..70_000]);
+    let good = fs::read(sample()).expect("the sample");
+    // What is wrong is found when it is opened, and when it is read.
+    fs::write(home.join("head.wav"), &good[..30]).expect("a file");
+    write_wav(
+        &home.join("nan.wav"),
+        &[&samples[..9_000], &[f32::NAN; 4]].concat(),
+        16_000,
+        1,
+        32,
+        SampleFormat::Float,
+    );
+    let files = [
+        "long.wav",
+        "head.wav",
+        "short.wav",
+        "silent.wav",
+        "nan.wav",
+        "nothing.wav",
+        "missing.wav",
+        "other.wav",
+    ];
+    let with = |size: &str, more: &[&str]| {
+        let args = [
+            &["transcribe", "--model", model, "--language", "en", "--beams", "2"][..],
+            &["--batch-size", size],
+            &files[..],
+            more,
+        ];
+        run(home, &args.concat())
+    };
+    let alone = with("1", &["--json", "--words"]);
+    assert_eq!(alone.status.code(), Some(1), "{}", stderr(&alone));
+    for size in ["3", "16"] {
+        let together = with(size, &["--json", "--words"]);
+        assert_eq!(stdout(&together), stdout(&alone), "{size} at once");
+        assert_eq!(together.status.code(), Some(1));
+    }
+    let lines: Vec<Value> = stdout(&alone)
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let names: Vec<&str> = lines.iter().filter_map(|line| line["input"].as_str()).collect();
+    assert_eq!(names, files, "results stand in the order of their inputs");
+    let bad: Vec<&str> = lines
+        .iter()
+        .filter(|line| line["error"].is_string())
+        .filter_map(|line| line["input"].as_str())
+        .collect();
+    assert_eq!(bad, ["head.wav", "nan.wav", "nothing.wav", "missing.wav"]);
+    for line in [&lines[0], &lines[7]] {
+        let chunks = line["output"]["chunks"].as_array().expect("chunks");
+        assert!(chunks.len() > 3 && chunks[0]["words"].is_array(), "{line}");
+    }
+
+    let written = |size: &str| {
+        let output = with(size, &["--format", "srt", "--out", size]);
+        assert!(stdout(&output).is_empty() && stderr(&output).lines().count() == bad.len());
+        ["long", "short", "silent", "other"].map(|name| {
+            fs::read_to_string(home.join(size).join(format!("{name}.srt"))).expect("a file of its own")
+        })
+    };
+    assert_eq!(written("3"), written("1"));
+
+    // A model that hears one after the other does so.
+    fs::copy(sample(), home.join("pi.wav")).expect("a copy");
+    let args = ["transcribe", "--batch-size", "2", "pi.wav", "head.wav", "pi.wav"];
+    let said = stdout(&run(home, &args));
+    assert_eq!(said, format!("pi.wav\t{SAID}\npi.wav\t{SAID}\n"));
+}
+
+#[test]
 fn subtitles_and_times() {
     let home = tempfile::tempdir().expect("a home");
     let home = home.path();

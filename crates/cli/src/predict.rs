@@ -95,47 +95,66 @@ fn run_with(
     let mut bars = Inputs::new(items.len(), context.shows_progress());
     let mut left = items.iter();
     loop {
-        let batch = next_batch(&mut left, texts);
+        let batch = next_batch(&mut left, texts, request.speech.batch_size);
         if batch.is_empty() {
             break;
         }
         let names: Vec<String> = batch.iter().map(|(item, _)| item.name()).collect();
-        let mut failed = None;
-        let outcomes = pipelines.run(batch, &mut |partial| {
-            bars.show(&partial);
-            let Some(text) = printer.part(&partial) else {
-                return ControlFlow::Continue(());
-            };
-            if matches!(partial, Partial::Text(_)) && context.terminal.is_terminal {
-                bars.hide(); // it would stand in the line that grows
-            }
-            match bars.beside(|| printer.write(&text)) {
+        let mut problem = None;
+        // It stops only where there is a problem.
+        let _ = pipelines.run(
+            batch,
+            &mut |news| match show(news, &names, &mut bars, &mut printer) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(error) => {
-                    failed = Some(error);
+                    problem = Some(error);
                     ControlFlow::Break(())
                 }
-            }
-        });
-        if let Some(error) = failed {
+            },
+        );
+        if let Some(error) = problem {
             return Err(error);
         }
-        bars.done(names.len());
-        bars.beside(|| -> Result<()> {
-            for (name, outcome) in names.iter().zip(outcomes) {
-                match outcome {
-                    Outcome::Skipped(what) => context.note(&format!("{what}: skipped")),
-                    Outcome::Done(result) => printer.print(name, result)?,
-                }
-            }
-            Ok(())
-        })?;
     }
     bars.hide();
     if printer.printed == 0 {
         bail!("no task could use any of the inputs");
     }
     Ok(printer.exit_code())
+}
+
+/// Shows what is told of the inputs that have these names.
+fn show(news: News<'_>, names: &[String], bars: &mut Inputs, printer: &mut Printer<'_>) -> Result<()> {
+    let context = printer.context;
+    match news {
+        News::Part(partial) => {
+            bars.show(&partial);
+            let Some(text) = printer.part(&partial) else {
+                return Ok(());
+            };
+            if matches!(partial, Partial::Text(_)) && context.terminal.is_terminal {
+                bars.hide(); // it would stand in the line that grows
+            }
+            bars.beside(|| printer.write(&text))
+        }
+        News::Done(number, outcome) => {
+            bars.done(1);
+            bars.beside(|| match outcome {
+                Outcome::Skipped(what) => {
+                    context.note(&format!("{what}: skipped"));
+                    Ok(())
+                }
+                Outcome::Done(result) => printer.print(&names[number], result),
+            })
+        }
+    }
+}
+
+/// What is told while pipelines work.
+enum News<'a> {
+    Part(Partial<'a>),
+    /// What has become of the input of a number.
+    Done(usize, Outcome),
 }
 
 /// What becomes of an input.
@@ -147,8 +166,8 @@ enum Outcome {
 
 type Read<'a> = (&'a Item, Result<Input, Unread>);
 
-/// The next inputs, as many as may be held at once.
-fn next_batch<'a>(items: &mut slice::Iter<'a, Item>, texts: Texts) -> Vec<Read<'a>> {
+/// The next inputs, as many as may be held at once; recordings alone unless several are heard together.
+fn next_batch<'a>(items: &mut slice::Iter<'a, Item>, texts: Texts, together: usize) -> Vec<Read<'a>> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     while batch.len() < BATCH && bytes < BATCH_BYTES {
         let Some(item) = items.next() else { break };
@@ -156,7 +175,7 @@ fn next_batch<'a>(items: &mut slice::Iter<'a, Item>, texts: Texts) -> Vec<Read<'
         bytes += input.as_ref().map_or(0, size);
         let is_long = input.as_ref().is_ok_and(|input| input.kind() == InputKind::Audio);
         batch.push((item, input));
-        if is_long {
+        if is_long && together < 2 {
             break; // what is said in it is shown before the next one is heard
         }
     }

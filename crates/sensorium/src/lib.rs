@@ -42,7 +42,7 @@ pub use output::{
 };
 #[cfg(feature = "vision")]
 pub use pipeline::decode_images;
-pub use pipeline::{Partial, Pipeline, PipelineError, PipelineHandle, run_decoded};
+pub use pipeline::{Each, Partial, Pipeline, PipelineError, PipelineHandle, run_decoded};
 pub use registry::{Registry, RegistryError};
 pub use route::{ModelHint, Route, RouteError, RouteRequest};
 #[cfg(feature = "speech")]

@@ -49,6 +49,16 @@ pub trait Pipeline: Send {
         result.unwrap_or_else(|| Err(PipelineError::model(input, "it gave no result")))
     }
 
+    /// Runs the model on a batch; `each` is told the number of an input and its result as soon as that is known, in any
+    /// order, and may end the work.
+    fn run_each(&mut self, inputs: &[Input], each: Each<'_>) {
+        for (number, result) in self.run(inputs).into_iter().enumerate() {
+            if each(number, result).is_break() {
+                return;
+            }
+        }
+    }
+
     /// Moves the pipeline to a thread of its own, for use from many threads at once.
     fn into_handle(mut self, batching: Batching) -> PipelineHandle
     where
@@ -70,7 +80,14 @@ impl<P: Pipeline + ?Sized> Pipeline for Box<P> {
     ) -> Result<Output, PipelineError> {
         (**self).run_telling(input, tell)
     }
+
+    fn run_each(&mut self, inputs: &[Input], each: Each<'_>) {
+        (**self).run_each(inputs, each);
+    }
 }
+
+/// Is told the number of an input and what has become of it, and may end the work.
+pub type Each<'e> = &'e mut dyn FnMut(usize, Result<Output, PipelineError>) -> ControlFlow<()>;
 
 /// What a pipeline tells while it works on an input.
 #[derive(Debug, Clone, Copy)]

@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 
 use sensorium_speech::subtitles::Caption;
 use sensorium_speech::{
-    self as speech, Audio, AudioClassifier, Function, News, Piece, SpeakOptions, SpeechToText,
-    SpeechToTextOptions, TextToSpeech,
+    self as speech, Audio, AudioClassifier, AudioError, Function, News, Piece, SpeakOptions, SpeechToText,
+    SpeechToTextOptions, Spoken, TextToSpeech,
 };
 
 use crate::task::BoxError;
 use crate::{
-    BuildRequest, Chunk, Content, Input, Label, Output, Partial, Pipeline, PipelineError, Recording, Speech,
-    Transcription, Word, run_decoded,
+    BuildRequest, Chunk, Content, Each, Input, Label, Output, Partial, Pipeline, PipelineError, Recording,
+    Speech, Transcription, Word, run_decoded,
 };
 
 /// The most samples of a recording that is heard as a whole: 1 GiB of them.
@@ -45,11 +45,15 @@ impl SpeechRecognition {
                 News::Text(text) => tell(Partial::Text(text)),
                 News::Caption(caption) => tell(Partial::Chunk(&chunk(caption.clone()))),
             })?;
-        Ok(Output::Transcription(Transcription {
-            text: spoken.text,
-            chunks: spoken.captions.into_iter().map(chunk).collect(),
-        }))
+        Ok(transcription(spoken))
     }
+}
+
+fn transcription(spoken: Spoken) -> Output {
+    Output::Transcription(Transcription {
+        text: spoken.text,
+        chunks: spoken.captions.into_iter().map(chunk).collect(),
+    })
 }
 
 fn chunk(caption: Caption) -> Chunk {
@@ -66,8 +70,33 @@ fn chunk(caption: Caption) -> Chunk {
 
 impl Pipeline for SpeechRecognition {
     fn run(&mut self, inputs: &[Input]) -> Vec<Result<Output, PipelineError>> {
-        let one = |input| self.run_telling(input, &mut |_| ControlFlow::Continue(()));
-        inputs.iter().map(one).collect()
+        let mut results: Vec<_> = inputs.iter().map(|_| None).collect();
+        self.run_each(inputs, &mut |number, result| {
+            results[number] = Some(result);
+            ControlFlow::Continue(())
+        });
+        let pairs = inputs.iter().zip(results);
+        let place = |(input, result): (_, Option<_>)| {
+            result.unwrap_or_else(|| Err(PipelineError::model(input, "it gave no result")))
+        };
+        pairs.map(place).collect()
+    }
+
+    fn run_each(&mut self, inputs: &[Input], each: Each<'_>) {
+        let open = |input: &Input| match &input.content {
+            Content::Audio(recording) => recording.open(),
+            _ => Err(AudioError::Unknown),
+        };
+        self.0
+            .transcribe_together(inputs.iter().map(open), &mut |number, spoken| {
+                let input = &inputs[number];
+                let result = match (spoken, &input.content) {
+                    (Ok(spoken), _) => Ok(transcription(spoken)),
+                    (Err(source), Content::Audio(_)) => Err(PipelineError::input(input, source)),
+                    (Err(_), _) => Err(PipelineError::unsupported(input, "audio")),
+                };
+                each(number, result)
+            });
     }
 
     fn run_telling(

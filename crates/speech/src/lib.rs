@@ -13,6 +13,7 @@ mod live;
 pub mod models;
 pub mod moonshine;
 mod recognize;
+mod several;
 pub mod speak;
 pub mod subtitles;
 mod teller;

@@ -16,17 +16,17 @@ use crate::moonshine::{self, MoonshineOptions, MoonshineRecognizer};
 use crate::subtitles::Caption;
 use crate::teller::{News, Phrases, Teller};
 use crate::voice::VoiceActivity;
-use crate::whisper::{Checks, STEP, Task, WhisperOptions, WhisperRecognizer};
+use crate::whisper::{Checks, STEP, Segment, Task, WhisperOptions, WhisperRecognizer};
 
 /// Writes down what is said: Whisper, Moonshine, wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
 #[derive(Debug)]
 pub struct SpeechToText {
-    recognizer: Recognizer,
-    options: SpeechToTextOptions,
+    pub(crate) recognizer: Recognizer,
+    pub(crate) options: SpeechToTextOptions,
 }
 
 #[derive(Debug)]
-enum Recognizer {
+pub(crate) enum Recognizer {
     Writing {
         model: Box<WhisperRecognizer>,
         options: Box<WhisperOptions>,
@@ -63,6 +63,8 @@ pub struct SpeechToTextOptions {
     pub start: f64,
     /// Where to end, in seconds.
     pub end: Option<f64>,
+    /// Recordings that are heard at once by [`SpeechToText::transcribe_together`], where the model can.
+    pub batch_size: usize,
     /// How tokens are chosen, where the model writes; what is left out comes from the model's own settings.
     pub generation: GenerationConfig,
 }
@@ -81,6 +83,7 @@ impl Default for SpeechToTextOptions {
             channel: None,
             start: 0.0,
             end: None,
+            batch_size: 1,
             generation: GenerationConfig::default(),
         }
     }
@@ -196,9 +199,19 @@ impl SpeechToText {
     /// As [`transcribe`](Self::transcribe), if the recording cannot be read or kept, and if `tell` ends the hearing.
     pub fn transcribe_stream(
         &self,
-        mut audio: AudioStream,
+        audio: AudioStream,
         tell: &mut dyn FnMut(News<'_>) -> ControlFlow<()>,
     ) -> Result<Spoken, Error> {
+        let heard = self.take_in(audio, tell)?;
+        self.hear(heard, tell)
+    }
+
+    /// Reads a recording to its end, and makes it ready to be heard.
+    pub(crate) fn take_in(
+        &self,
+        mut audio: AudioStream,
+        tell: &mut dyn FnMut(News<'_>) -> ControlFlow<()>,
+    ) -> Result<Heard, Error> {
         let mut intake = Intake::new((audio.channels(), audio.rate()), self.rate(), &self.options)?;
         let end = self.options.end.unwrap_or(f64::INFINITY);
         let of = audio.seconds().map(|seconds| seconds.min(end));
@@ -212,8 +225,7 @@ impl SpeechToText {
                 break;
             }
         }
-        drop(audio);
-        self.hear(intake.finish()?, tell)
+        Ok(intake.finish()?)
     }
 
     /// The rate at which the model hears, in Hz.
@@ -231,7 +243,7 @@ impl SpeechToText {
         tell: &mut dyn FnMut(News<'_>) -> ControlFlow<()>,
     ) -> Result<Spoken, Error> {
         let mut samples = std::mem::take(&mut heard.samples);
-        let mut teller = Teller::new(heard, &self.options, tell);
+        let mut teller = Teller::new(heard, &self.options, Some(tell));
         if samples.count() > 0 {
             match &self.recognizer {
                 Recognizer::Writing { model, options } => written(samples, model, options, &mut teller)?,
@@ -254,20 +266,27 @@ fn written(
     options: &WhisperOptions,
     teller: &mut Teller<'_>,
 ) -> Result<(), Error> {
-    let length = teller.length();
-    let (first_time, window) = (model.tokens().first_time, model.features().chunk_length as f64);
     model.listen(samples, options, &mut |segment| {
-        let chunk = model.chunk(&segment)?;
-        let (start, end) = told(&segment.ids, first_time, (segment.start, segment.end), window);
-        teller.text(&chunk.text)?;
-        teller.caption(Caption {
-            start: rounded(start).min(length),
-            end: rounded(end),
-            text: chunk.text,
-            words: chunk.words,
-        })?;
-        teller.heard(end)
+        take_segment(segment, model, teller)
     })
+}
+
+pub(crate) fn take_segment(
+    segment: Segment,
+    model: &WhisperRecognizer,
+    teller: &mut Teller<'_>,
+) -> Result<(), Error> {
+    let (first_time, window) = (model.tokens().first_time, model.features().chunk_length as f64);
+    let chunk = model.chunk(&segment)?;
+    let (start, end) = told(&segment.ids, first_time, (segment.start, segment.end), window);
+    teller.text(&chunk.text)?;
+    teller.caption(Caption {
+        start: rounded(start).min(teller.length()),
+        end: rounded(end),
+        text: chunk.text,
+        words: chunk.words,
+    })?;
+    teller.heard(end)
 }
 
 /// Begin and end of a segment by the times that it tells, which may be less than all of its window, if that is where

@@ -73,6 +73,8 @@ impl Phrases {
     }
 }
 
+type Tell<'a> = &'a mut dyn FnMut(News<'_>) -> ControlFlow<()>;
+
 /// Puts together what is found, with times in the recording, and tells it.
 pub(crate) struct Teller<'a> {
     heard: Heard,
@@ -80,15 +82,12 @@ pub(crate) struct Teller<'a> {
     pub spoken: Spoken,
     /// Blanks behind the text so far, which it does not end with.
     blanks: String,
-    tell: &'a mut dyn FnMut(News<'_>) -> ControlFlow<()>,
+    /// Nobody is told if there is none.
+    tell: Option<Tell<'a>>,
 }
 
 impl<'a> Teller<'a> {
-    pub fn new(
-        heard: Heard,
-        options: &'a SpeechToTextOptions,
-        tell: &'a mut dyn FnMut(News<'_>) -> ControlFlow<()>,
-    ) -> Self {
+    pub fn new(heard: Heard, options: &'a SpeechToTextOptions, tell: Option<Tell<'a>>) -> Self {
         Self {
             heard,
             options,
@@ -104,9 +103,9 @@ impl<'a> Teller<'a> {
     }
 
     fn tell(&mut self, news: News<'_>) -> Result<(), Error> {
-        match (self.tell)(news) {
-            ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(Error::Stopped),
+        match self.tell.as_mut().map(|tell| tell(news)) {
+            Some(ControlFlow::Break(())) => Err(Error::Stopped),
+            _ => Ok(()),
         }
     }
 

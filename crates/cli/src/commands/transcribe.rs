@@ -79,6 +79,10 @@ pub struct Args {
     )]
     word_bonus: f64,
 
+    /// Recordings that are heard at once, which takes less time and more memory; models that cannot hear one after the other
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch_size: u16,
+
     /// Hear pauses of more than two seconds, too, instead of leaving them out
     #[arg(long)]
     no_vad: bool,
@@ -131,6 +135,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         channel: args.channel,
         start: args.start,
         end: args.end,
+        batch_size: args.batch_size.into(),
         ..speech
     };
     if args.live {

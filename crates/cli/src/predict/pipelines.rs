@@ -4,10 +4,10 @@ use std::ops::ControlFlow;
 
 use anyhow::Result;
 use sensorium::hub::Hub;
-use sensorium::{Input, InputKind, Output, Partial, Pipeline, Registry, RegistryError, Route, Task};
+use sensorium::{Input, InputKind, Output, Pipeline, PipelineError, Registry, RegistryError, Route, Task};
 
 use super::routing::route;
-use super::{Outcome, Read, Request};
+use super::{News, Outcome, Read, Request};
 use crate::context::Context;
 use crate::inputs::Unread;
 use crate::print;
@@ -29,6 +29,16 @@ enum Missing {
     Task(String),
     /// The pipeline cannot be built.
     Pipeline(String),
+}
+
+/// Tells outcomes in the order of their inputs.
+struct Order<'t> {
+    /// Those that were not told yet.
+    outcomes: Vec<Option<Outcome>>,
+    /// How many were told.
+    told: usize,
+    tell: &'t mut dyn FnMut(News<'_>) -> ControlFlow<()>,
+    stopped: bool,
 }
 
 struct Built<'a> {
@@ -59,24 +69,24 @@ impl<'a> Pipelines<'a> {
         Ok(pipelines)
     }
 
-    /// An outcome for each input, in order. Those of one kind run together; of one that is alone `tell` is told what is
-    /// found on the way.
+    /// Runs those of one kind together, and tells the outcome of each input as soon as it and all before it are known; of
+    /// one that is alone also what is found on the way.
     pub fn run(
         &mut self,
         batch: Vec<Read<'_>>,
-        tell: &mut dyn FnMut(Partial<'_>) -> ControlFlow<()>,
-    ) -> Vec<Outcome> {
-        let mut outcomes = Vec::with_capacity(batch.len());
+        tell: &mut dyn FnMut(News<'_>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let mut order = Order::new(batch.len(), tell);
         let mut groups: Vec<(Vec<usize>, Vec<Input>)> = Vec::new();
-        for (item, input) in batch {
+        for (place, (item, input)) in batch.into_iter().enumerate() {
             let failed = |error| Outcome::Done(Err(error));
-            outcomes.push(match input {
+            let outcome = match input {
                 Ok(input) => match self.pipeline_for(&input) {
                     Ok(at) if self.built[at].task.takes(input.kind()) => {
                         groups.resize_with(self.built.len(), Default::default);
-                        groups[at].0.push(outcomes.len());
+                        groups[at].0.push(place);
                         groups[at].1.push(input);
-                        failed("the pipeline gave no result for this input".to_owned())
+                        continue;
                     }
                     Ok(_) if item.from_folder => Outcome::Skipped(what_it_is(&input)),
                     Ok(at) => failed(wrong_kind(self.built[at].task, &input)),
@@ -87,20 +97,25 @@ impl<'a> Pipelines<'a> {
                 },
                 Err(Unread::Other(what)) => Outcome::Skipped(what),
                 Err(Unread::Failed(error)) => failed(error),
-            });
+            };
+            order.put(place, outcome)?;
         }
         for ((places, inputs), built) in groups.into_iter().zip(&mut self.built) {
-            let results = match inputs.as_slice() {
-                [] => continue,
-                [input] => vec![built.pipeline.run_telling(input, tell)],
-                inputs => built.pipeline.run(inputs),
-            };
-            for (place, result) in places.into_iter().zip(results) {
-                let result: Result<Output, String> = result.map_err(|error| print::causes(&error));
-                outcomes[place] = Outcome::Done(result);
+            let pipeline = &mut built.pipeline;
+            match inputs.as_slice() {
+                [] => {}
+                [input] => {
+                    let result = pipeline.run_telling(input, &mut |partial| order.tell(News::Part(partial)));
+                    order.put(places[0], done(result))?;
+                }
+                inputs => pipeline.run_each(inputs, &mut |number, result| match places.get(number) {
+                    Some(&place) => order.put(place, done(result)),
+                    None => ControlFlow::Continue(()),
+                }),
             }
+            order.complete(&places)?;
         }
-        outcomes
+        ControlFlow::Continue(())
     }
 
     /// The place of the pipeline that serves `input`, or why there is none.
@@ -145,6 +160,56 @@ impl<'a> Pipelines<'a> {
         });
         Ok(self.built.len() - 1)
     }
+}
+
+impl<'t> Order<'t> {
+    fn new(count: usize, tell: &'t mut dyn FnMut(News<'_>) -> ControlFlow<()>) -> Self {
+        Self {
+            outcomes: (0..count).map(|_| None).collect(),
+            told: 0,
+            tell,
+            stopped: false,
+        }
+    }
+
+    /// Tells nothing more once it was stopped.
+    fn tell(&mut self, news: News<'_>) -> ControlFlow<()> {
+        if !self.stopped {
+            self.stopped = (self.tell)(news).is_break();
+        }
+        match self.stopped {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn put(&mut self, place: usize, outcome: Outcome) -> ControlFlow<()> {
+        self.outcomes[place] = Some(outcome);
+        while let Some(outcome) = self.outcomes.get_mut(self.told).and_then(Option::take) {
+            let place = self.told;
+            self.told += 1;
+            self.tell(News::Done(place, outcome))?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Says where a pipeline gave nothing.
+    fn complete(&mut self, places: &[usize]) -> ControlFlow<()> {
+        for &place in places {
+            if place >= self.told && self.outcomes[place].is_none() {
+                let problem = "the pipeline gave no result for this input".to_owned();
+                self.put(place, Outcome::Done(Err(problem)))?;
+            }
+        }
+        match self.stopped {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn done(result: Result<Output, PipelineError>) -> Outcome {
+    Outcome::Done(result.map_err(|error| print::causes(&error)))
 }
 
 fn wrong_kind(task: &Task, input: &Input) -> String {

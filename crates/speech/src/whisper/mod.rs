@@ -40,6 +40,7 @@ use crate::models::whisper::Whisper;
 pub use quality::{Checks, Quality};
 pub use recording::Recording;
 pub use segments::Segment;
+pub use together::Said;
 pub use tokens::{Task, Tokens};
 pub use transcript::{Chunk, Transcript};
 
@@ -241,9 +242,15 @@ impl WhisperRecognizer {
         options: &WhisperOptions,
         each: &mut dyn FnMut(Segment) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut each = |_: usize, segment| each(segment);
-        let results = self.hear_together([Ok(recording)], 1, options, &mut each);
-        results.into_iter().collect()
+        let mut result = Ok(());
+        self.hear_together([Ok(recording)], 1, options, &mut |_, heard| match heard {
+            Said::Segment(segment) => each(segment),
+            Said::End(ended) => {
+                result = ended;
+                Ok(())
+            }
+        });
+        result
     }
 
     /// `samples` at [`rate`](Self::rate) as a recording. Of a long one only windows that are being heard are in memory;

@@ -15,11 +15,21 @@ use super::{WhisperOptions, WhisperRecognizer};
 use crate::error::Error;
 use crate::features::Spectrogram;
 
-/// What is told of each segment: the number of its recording, and itself.
-type Each<'e> = &'e mut dyn FnMut(usize, Segment) -> Result<(), Error>;
+/// What is told of a recording.
+#[derive(Debug)]
+pub enum Said {
+    /// The next segment.
+    Segment(Segment),
+    /// All of it was heard; or why the rest was not. Nothing follows.
+    End(Result<(), Error>),
+}
+
+/// Is told what is heard of the recording of a number.
+type Each<'e> = &'e mut dyn FnMut(usize, Said) -> Result<(), Error>;
 
 /// A recording that is being heard.
 struct Open<'a> {
+    number: usize,
     /// None when all is heard.
     mels: Option<Box<dyn Spectrogram + 'a>>,
     frames: i64,
@@ -29,7 +39,8 @@ struct Open<'a> {
     /// What the model is asked for, once the language is known.
     wanted: Option<Vec<i64>>,
     order: Order,
-    result: Result<(), Error>,
+    /// Whether its end was told.
+    ended: bool,
 }
 
 /// Tells segments in the order of their parts.
@@ -42,9 +53,10 @@ struct Order {
 }
 
 impl WhisperRecognizer {
-    /// What is said in `recordings`, of which windows of up to `most` parts are heard at once. `each` is given the number
-    /// of a recording and a segment as soon as it and all before it are known. Says for each recording whether it was
-    /// heard to its end: one that cannot be leaves the others alone.
+    /// What is said in `recordings`, of which windows of up to `most` parts are heard at once; the next recording is taken
+    /// when there is room for it. `each` is told the number of a recording and its segments, each as soon as it and all
+    /// before it are known, and then how it ended: one that cannot be heard leaves the others alone, and so does an error
+    /// of `each`, which ends the recording that it is told of.
     ///
     /// Words, times and likelihoods are the same, rounding aside, however many parts are heard at once.
     pub fn hear_together<'a>(
@@ -53,7 +65,7 @@ impl WhisperRecognizer {
         most: usize,
         options: &WhisperOptions,
         each: Each<'_>,
-    ) -> Vec<Result<(), Error>> {
+    ) {
         let mut recordings = recordings.into_iter();
         let mut open: Vec<Open<'a>> = Vec::new();
         let mut active: Vec<Part> = Vec::new();
@@ -62,13 +74,13 @@ impl WhisperRecognizer {
                 if let Some(part) = open.last_mut().and_then(|last| last.waiting.pop_front()) {
                     active.push(part);
                 } else if let Some(recording) = recordings.next() {
-                    open.push(Open::new(open.len(), recording, options));
+                    open.push(Open::new(open.len(), recording, options, each));
                 } else {
                     break;
                 }
             }
             if active.is_empty() {
-                return open.into_iter().map(|recording| recording.result).collect();
+                return;
             }
             self.round(&mut active, &mut open, options, each);
         }
@@ -90,7 +102,7 @@ impl WhisperRecognizer {
                     false
                 }
                 Err(error) => {
-                    recording.fail(error);
+                    recording.end_with(Err(error), each);
                     false
                 }
             }
@@ -109,7 +121,7 @@ impl WhisperRecognizer {
             if recording.wanted.is_none() {
                 match self.wanted(options, timestamps, || self.language(&memory, row)) {
                     Ok(wanted) => recording.wanted = Some(wanted),
-                    Err(error) => recording.fail(error),
+                    Err(error) => recording.end_with(Err(error), each),
                 }
             }
             // Where there is none the recording has failed.
@@ -135,9 +147,9 @@ impl WhisperRecognizer {
             });
             match taken {
                 Ok(segments) => recording.tell(part, segments, each),
-                Err(error) => recording.fail(error),
+                Err(error) => recording.end_with(Err(error), each),
             }
-            if recording.result.is_err() {
+            if recording.ended {
                 return false;
             }
             let goes_on = part.window(1).is_some();
@@ -174,7 +186,7 @@ impl WhisperRecognizer {
         options: &WhisperOptions,
     ) -> Result<Option<(Window, Tensor)>, Error> {
         let most = self.model.frames();
-        let Some(mels) = recording.mels.as_mut().filter(|_| recording.result.is_ok()) else {
+        let Some(mels) = recording.mels.as_mut().filter(|_| !recording.ended) else {
             return Ok(None);
         };
         while let Some(window) = part.window(most) {
@@ -196,54 +208,68 @@ impl WhisperRecognizer {
 }
 
 impl<'a> Open<'a> {
-    fn new(number: usize, recording: Result<Recording<'a>, Error>, options: &WhisperOptions) -> Self {
-        let (mels, parts, result) = match recording {
-            Ok(Recording { mels, parts }) => (Some(mels), parts, Ok(())),
-            Err(error) => (None, Vec::new(), Err(error)),
+    fn new(
+        number: usize,
+        recording: Result<Recording<'a>, Error>,
+        options: &WhisperOptions,
+        each: Each<'_>,
+    ) -> Self {
+        let (mels, parts, failed) = match recording {
+            Ok(Recording { mels, parts }) => (Some(mels), parts, None),
+            Err(error) => (None, Vec::new(), Some(error)),
         };
         let count = parts.len();
         let part = |(i, clips)| Part::new(number, i, count == 1, clips, options);
-        Self {
+        let mut open = Self {
+            number,
             frames: mels.as_ref().map_or(0, |mels| mels.frames()),
             sound: mels.as_ref().map_or(0, |mels| mels.sound()),
             mels,
             waiting: parts.into_iter().enumerate().map(part).collect(),
             wanted: None,
             order: Order::new(count),
-            result,
+            ended: false,
+        };
+        if failed.is_some() || count == 0 {
+            open.end_with(failed.map_or(Ok(()), Err), each);
         }
-    }
-
-    fn fail(&mut self, error: Error) {
-        if self.result.is_ok() {
-            self.result = Err(error);
-        }
-        self.mels = None;
-        self.waiting.clear();
+        open
     }
 
     fn tell(&mut self, part: &Part, segments: Vec<Segment>, each: Each<'_>) {
         let told = self.order.push(part.number, segments);
-        self.told(part, told, each);
+        self.told(told, each);
     }
 
     /// What is done when `part` is heard to its end.
     fn end(&mut self, part: &Part, each: Each<'_>) {
         let told = self.order.end(part.number);
-        self.told(part, told, each);
+        self.told(told, each);
         if self.order.is_done() {
-            self.mels = None;
+            self.end_with(Ok(()), each);
         }
     }
 
-    fn told(&mut self, part: &Part, segments: Vec<Segment>, each: Each<'_>) {
+    fn told(&mut self, segments: Vec<Segment>, each: Each<'_>) {
         for segment in segments {
-            if self.result.is_ok()
-                && let Err(error) = each(part.recording, segment)
-            {
-                self.fail(error);
+            if self.ended {
+                return;
+            }
+            if let Err(error) = each(self.number, Said::Segment(segment)) {
+                self.end_with(Err(error), each);
             }
         }
+    }
+
+    /// Tells the end, once, and lets go of what is open.
+    fn end_with(&mut self, result: Result<(), Error>, each: Each<'_>) {
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
+        self.mels = None;
+        self.waiting.clear();
+        // It ends anyway.
+        let _ = each(self.number, Said::End(result));
     }
 }
 

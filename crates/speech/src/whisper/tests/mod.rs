@@ -168,12 +168,17 @@ fn together(
     options: &WhisperOptions,
 ) -> Vec<Result<Vec<Segment>, Error>> {
     let mut heard: Vec<Vec<Segment>> = recordings.iter().map(|_| Vec::new()).collect();
-    let results = model.hear_together(recordings, most, options, &mut |number, segment| {
-        heard[number].push(segment);
+    let mut ends: Vec<Option<Result<(), Error>>> = recordings.iter().map(|_| None).collect();
+    model.hear_together(recordings, most, options, &mut |number, said| {
+        assert!(ends[number].is_none(), "nothing follows the end");
+        match said {
+            Said::Segment(segment) => heard[number].push(segment),
+            Said::End(result) => ends[number] = Some(result),
+        }
         Ok(())
     });
-    let pairs = results.into_iter().zip(heard);
-    pairs.map(|(result, heard)| result.map(|()| heard)).collect()
+    let pairs = ends.into_iter().zip(heard);
+    pairs.map(|(end, heard)| end.unwrap().map(|()| heard)).collect()
 }
 
 fn checks(temperatures: &[f64]) -> Option<Checks> {

@@ -273,15 +273,16 @@ fn a_bad_recording_leaves_the_others_alone() {
 
     // So does whoever wants no more of one.
     let recordings = [model.recording(good.as_slice()), model.recording(good.as_slice())];
-    let mut told = 0;
-    let results = model.hear_together(recordings, 2, &options, &mut |number, _| {
-        told += number;
-        match number {
-            0 => Err(AudioError::Empty.into()),
-            _ => Ok(()),
+    let (mut told, mut ends) = (0, Vec::new());
+    model.hear_together(recordings, 2, &options, &mut |number, said| {
+        match said {
+            Said::Segment(_) if number == 0 => return Err(AudioError::Empty.into()),
+            Said::Segment(_) => told += 1,
+            Said::End(result) => ends.push((number, result.is_ok())),
         }
+        Ok(())
     });
-    assert!(results[0].is_err() && results[1].is_ok());
+    assert_eq!(ends, [(0, false), (1, true)]);
     assert_eq!(told, expected.len());
 
     let unknown = WhisperOptions {
