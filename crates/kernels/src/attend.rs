@@ -13,35 +13,13 @@ use tch::{Kind, Tensor};
 
 use self::piece::Piece;
 use crate::memory::{Fresh, Parts};
+use crate::seen::Seen;
 use crate::simd::{self, Bf16, Element, F16, Floating, Level};
 use crate::strided::Strided;
 use crate::team::spread;
 
 /// Positions in a piece. Fixed, so that results do not depend on the number of threads.
 const PIECE: usize = 256;
-
-/// Which positions of a cache each row sees: all of the first `len` that nothing here excludes.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Seen<'a> {
-    /// Positions that the cache holds.
-    pub len: i64,
-    /// Each row's first.
-    pub starts: Option<&'a [i64]>,
-    /// Each row's last, and one more.
-    pub ends: Option<&'a [i64]>,
-    /// Of the first `len` only so many of the last.
-    pub window: Option<i64>,
-}
-
-impl Seen<'_> {
-    /// The positions of a row.
-    fn of(&self, row: usize) -> Range<usize> {
-        let first = self.window.map_or(0, |window| (self.len - window).max(0));
-        let start = self.starts.map_or(0, |starts| starts[row]).max(first);
-        let end = self.ends.map_or(self.len, |ends| ends[row].min(self.len));
-        start.min(self.len) as usize..end.max(0) as usize
-    }
-}
 
 /// Attention of one query per row and head, as of the last position, over a cache.
 ///
@@ -65,36 +43,14 @@ pub fn attend_one(
     softcap: Option<f64>,
 ) -> Tensor {
     let (rows, heads, head_dim) = q.size3().expect("q is [rows, heads, head_dim]");
-    let (_, kv_heads, capacity, _) = k.size4().expect("k is [rows, kv_heads, capacity, head_dim]");
-    assert_eq!(
-        k.size(),
-        [rows, kv_heads, capacity, head_dim],
-        "k is [rows, kv_heads, capacity, head_dim]"
-    );
-    assert_eq!(v.size(), k.size(), "v is as large as k");
-    assert_eq!(v.kind(), k.kind(), "v is of the type of k");
-    assert!(
-        (0..=capacity).contains(&seen.len),
-        "no more is seen than there is"
-    );
-    assert!(
-        kv_heads > 0 && heads % kv_heads == 0,
-        "heads is a multiple of kv_heads"
-    );
-    for bounds in [seen.starts, seen.ends] {
-        assert!(
-            bounds.is_none_or(|bounds| bounds.len() as i64 == rows),
-            "one bound per row"
-        );
-    }
-
+    let kv_heads = seen.check([rows, heads, head_dim], k, v);
     let q_ = q.contiguous();
     let call = Call {
         q: &Floating::of(&q_, "q").widen(),
         seen: (0..rows as usize).map(|row| seen.of(row)).collect(),
         len: seen.len as usize,
-        kv_heads: kv_heads as usize,
-        group: (heads / kv_heads) as usize,
+        kv_heads,
+        group: heads as usize / kv_heads,
         head_dim: head_dim as usize,
         scale: scale as f32,
         softcap: softcap.map(|cap| cap as f32),
@@ -260,6 +216,7 @@ mod tests {
                                 starts: starts.map(Vec::as_slice),
                                 ends: ends.map(Vec::as_slice),
                                 window,
+                                ..Seen::default()
                             };
                             let y = attend_one(&q, &k, &v, &seen, 0.125, softcap);
                             let expected = reference([&q, &k, &v], &seen, 0.125, softcap);

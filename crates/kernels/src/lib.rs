@@ -4,6 +4,7 @@
 
 mod allocator;
 mod attend;
+mod attend_many;
 mod bridge;
 mod conv_line;
 mod conv_pool;
@@ -18,13 +19,15 @@ mod memory;
 mod norms;
 mod rotate;
 mod screen;
+mod seen;
 mod simd;
 mod strided;
 mod team;
 mod widen;
 
 pub use allocator::{keep_compiled_shapes, keep_freed_memory};
-pub use attend::{Seen, attend_one};
+pub use attend::attend_one;
+pub use attend_many::attend_many;
 pub use bridge::{grad_enabled, parallel_for, with_backward};
 pub use conv_line::LineConv;
 pub use conv_pool::conv_relu_pool;
@@ -36,5 +39,6 @@ pub use mapped::MappedFile;
 pub use norms::{Gain, layer_norm, rms_norm};
 pub use rotate::{Pairs, rotate};
 pub use screen::{Guess, Screen};
+pub use seen::Seen;
 pub use simd::widening_is_fastest;
 pub use widen::widen;

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use crate::few_rows::Layer;
 use crate::memory::{Fresh, Parts};
-use crate::simd::{self, Bf16, Element, Floating, Kernel, Level, Simd, transpose};
+use crate::simd::{self, Bf16, Element, Floating, Kernel, Level, Simd, transpose, turn};
 use crate::team::spread;
 
 /// Vectors of rows in a tile.
@@ -160,21 +160,9 @@ impl<L: Lane> Kernel for Packing<'_, L> {
         let (n, tile) = (self.lanes, VECTORS * S::LANES);
         let rows = self.x.len() / n.max(1);
         assert!(rows <= tile && self.packed.len() == n * tile);
-        let squares = |count: usize| count - count % S::LANES;
-        for row in (0..squares(rows)).step_by(S::LANES) {
-            for i in (0..squares(n)).step_by(S::LANES) {
-                let (from, to) = (&self.x[row * n + i..], &mut self.packed[i * tile + row..]);
-                // SAFETY: the squares lie within both, which have `rows` and `n` whole rows; a lane's bits may be
-                // read as those of an `f32`.
-                unsafe { transpose(s, from.as_ptr().cast(), n, to.as_mut_ptr(), tile) };
-            }
-        }
-        for (row, x) in self.x.chunks_exact(n.max(1)).enumerate() {
-            let done = if row < squares(rows) { squares(n) } else { 0 };
-            for (i, x) in x.iter().enumerate().skip(done) {
-                self.packed[i * tile + row] = x.bits();
-            }
-        }
+        let (from, to) = (self.x.as_ptr().cast(), self.packed.as_mut_ptr());
+        // SAFETY: both have `rows` and `n` whole rows; a lane's bits may be read as those of an `f32`.
+        unsafe { turn(s, [rows, n], (from, n), (to, tile)) };
     }
 }
 

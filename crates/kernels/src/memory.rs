@@ -1,5 +1,7 @@
 //! The memory of CPU tensors as slices.
 
+use std::cell::RefCell;
+
 use tch::{Device, Kind, Tensor};
 
 use crate::simd::Element;
@@ -75,6 +77,29 @@ impl<T> Fresh<T> {
     pub(crate) fn into_tensor(self) -> Tensor {
         self.tensor
     }
+}
+
+/// As much memory as a cache line has, and where one begins.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line(#[expect(dead_code, reason = "only its memory is used")] [f32; 16]);
+
+/// Calls `body` with `len` values that the thread keeps from call to call, from the beginning of a cache line on.
+///
+/// # Panics
+/// If `body` calls this function.
+pub(crate) fn with_scratch<R>(len: usize, body: impl FnOnce(&mut [f32]) -> R) -> R {
+    thread_local! {
+        static LINES: RefCell<Vec<Line>> = const { RefCell::new(Vec::new()) };
+    }
+    LINES.with_borrow_mut(|lines| {
+        let count = len.div_ceil(size_of::<Line>() / size_of::<f32>());
+        if lines.len() < count {
+            lines.resize(count, Line([0.0; 16]));
+        }
+        // SAFETY: lines are nothing but values, and there are `len` of them (just checked).
+        body(unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), len) })
+    })
 }
 
 fn check(t: &Tensor, kind: Kind) {

@@ -14,8 +14,8 @@ mod portable;
 mod transpose;
 
 pub(crate) use element::{Bf16, Element, F16, Floating, I8};
-pub(crate) use math::{exp, tanh};
-pub(crate) use transpose::transpose;
+pub(crate) use math::{exp, exp2, tanh};
+pub(crate) use transpose::{MOST_LANES, transpose, turn};
 
 /// A vector unit that this machine has.
 ///

@@ -34,6 +34,37 @@ pub(crate) unsafe fn transpose<S: Simd>(s: S, from: *const f32, stride: usize, t
     }
 }
 
+/// Writes `rows` × `columns` values from `from`, whose rows are `stride` values apart, to `to` with rows and columns
+/// exchanged, and rows `apart` values apart.
+///
+/// # Safety
+/// `columns` values can be read at each row of `from`, and `rows` written at each row of `to`.
+#[inline(always)]
+pub(crate) unsafe fn turn<S: Simd>(
+    s: S,
+    [rows, columns]: [usize; 2],
+    (from, stride): (*const f32, usize),
+    (to, apart): (*mut f32, usize),
+) {
+    let squares = |count: usize| count - count % S::LANES;
+    for row in (0..squares(rows)).step_by(S::LANES) {
+        for column in (0..squares(columns)).step_by(S::LANES) {
+            // SAFETY: a square within both, by the caller's promise.
+            unsafe {
+                let (from, to) = (from.add(row * stride + column), to.add(column * apart + row));
+                transpose(s, from, stride, to, apart);
+            }
+        }
+    }
+    for row in 0..rows {
+        let done = if row < squares(rows) { squares(columns) } else { 0 };
+        for column in done..columns {
+            // SAFETY: within both, by the caller's promise.
+            unsafe { *to.add(column * apart + row) = from.add(row * stride + column).read_unaligned() };
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +99,33 @@ mod tests {
             }
             let written = to.iter().filter(|&&value| value >= 0.0).count();
             assert_eq!(written, lanes * lanes, "{level:?}: nothing else is written");
+        });
+    }
+    struct Whole<'a>([usize; 2], &'a [f32], &'a mut [f32]);
+
+    impl Kernel for Whole<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) {
+            let Self(shape @ [rows, columns], from, to) = self;
+            assert!(from.len() >= rows * columns && to.len() >= rows * columns);
+            // SAFETY: both have room (just checked).
+            unsafe { turn(s, shape, (from.as_ptr(), columns), (to.as_mut_ptr(), rows)) };
+        }
+    }
+
+    #[test]
+    fn any_shape_is_turned() {
+        let from: Vec<f32> = (0..50 * 50).map(|i| i as f32).collect();
+        on_each_level(|level| {
+            for shape @ [rows, columns] in [[1, 1], [3, 40], [16, 16], [17, 8], [50, 33], [0, 4], [4, 0]] {
+                let mut to = vec![-1.0; rows * columns];
+                run(level, Whole(shape, &from, &mut to));
+                for (i, value) in to.iter().enumerate() {
+                    assert_eq!(*value, from[i % rows * columns + i / rows], "{level:?} {shape:?}");
+                }
+            }
         });
     }
 }
