@@ -130,7 +130,7 @@ impl Attention {
         };
         cache.append(&k, &v);
         if let Some(([k, v], len)) = cache.buffers()
-            && let Some(y) = self.core.attend_few(&q, k, v, len, pass)
+            && let Some(y) = self.core.attend_here(&q, k, v, len, pass)
         {
             return y;
         }
@@ -196,42 +196,24 @@ impl Core {
         x.view([size[0], size[1], heads, self.heads.dim]).transpose(1, 2)
     }
 
-    /// The attention of a few tokens over the first `len` keys and values by our own kernel, where that can do it.
+    /// The attention over the first `len` keys and values by our own kernels, where they can do it and are faster.
     /// Shapes are those of [`attend`](Self::attend).
-    pub(crate) fn attend_few(
-        &self,
-        q: &Tensor,
-        k: &Tensor,
-        v: &Tensor,
-        len: i64,
-        pass: Pass<'_>,
-    ) -> Option<Tensor> {
-        /// Up to so many queries libtorch's kernel, which computes with whole tiles of them, is slower.
-        const FEW: i64 = 8;
-        let (rows, heads, tokens, dim) = q.size4().ok()?;
-        let known = matches!(q.kind(), Kind::Float | Kind::BFloat16 | Kind::Half);
-        if tokens > FEW || !known || q.device() != Device::Cpu || kernels::grad_enabled() || pass.train {
+    fn attend_here(&self, q: &Tensor, k: &Tensor, v: &Tensor, len: i64, pass: Pass<'_>) -> Option<Tensor> {
+        let ranges = || match pass.mask {
+            Some(mask) => mask.ranges(),
+            None => Some(Ranges::default()),
+        };
+        let same = q.kind() == k.kind() && k.kind() == v.kind();
+        if pass.train || !same || !is_ours(q) {
             return None;
         }
-        let ranges = match pass.mask {
-            Some(mask) => mask.ranges()?,
-            None => Ranges::default(),
-        };
-        let seen = kernels::Seen {
-            len,
-            starts: ranges.starts.as_deref(),
-            ends: ranges.ends.as_deref(),
-            window: ranges.window,
-        };
-        // Which head of a key's a query belongs to does not matter: tokens are heads.
-        let q = q.reshape([rows, heads * tokens, dim]);
-        let y = kernels::attend_one(&q, k, v, &seen, self.scale, self.softcap);
-        Some(self.join(&y.view([rows, heads, tokens, dim])))
+        Some(self.join(&attended([q, k, v], len, &ranges()?, self.scale, self.softcap)))
     }
 
     /// Queries, keys and values are `[rows, heads, tokens, head_dim]`, the result `[rows, tokens, hidden]`.
     pub(crate) fn attend(&self, q: &Tensor, k: &Tensor, v: &Tensor, pass: Pass<'_>) -> Tensor {
-        self.join(&self.weighted(q, k, v, pass))
+        self.attend_here(q, k, v, k.size()[2], pass)
+            .unwrap_or_else(|| self.join(&self.weighted(q, k, v, pass)))
     }
 
     /// `[rows, heads, tokens, head_dim]` to the result.
@@ -270,5 +252,91 @@ impl Core {
         }
         let weights = scores.softmax(-1, Kind::Float).to_kind(q.kind());
         weights.dropout(dropout, dropout > 0.0).matmul(&repeat(v))
+    }
+}
+
+/// Whether our kernels attend with queries `q` `[rows, heads, tokens, head_dim]`, forward only.
+fn is_ours(q: &Tensor) -> bool {
+    if q.device() != Device::Cpu || kernels::grad_enabled() {
+        return false;
+    }
+    match q.kind() {
+        Kind::Float => true,
+        // libtorch's products of 16-bit numbers are faster where the processor has them.
+        Kind::BFloat16 | Kind::Half => q.size()[2] <= FEW || kernels::widening_is_fastest(),
+        _ => false,
+    }
+}
+
+/// Up to so many queries that see the same are worked on one by one, without a tile of them.
+const FEW: i64 = 8;
+
+/// The mean of the values, weighted by their keys' likeness to each query, by our kernels.
+fn attended([q, k, v]: [&Tensor; 3], len: i64, ranges: &Ranges, scale: f64, softcap: Option<f64>) -> Tensor {
+    let seen = kernels::Seen {
+        len,
+        starts: ranges.starts.as_deref(),
+        ends: ranges.ends.as_deref(),
+        window: ranges.window,
+        causal: ranges.causal,
+    };
+    let size = q.size();
+    let alike = size[2] == 1 || !ranges.causal && ranges.window.is_none();
+    if alike && size[2] <= FEW {
+        // Which head of a key's a query belongs to does not matter: tokens are heads.
+        let q = q.reshape([size[0], size[1] * size[2], size[3]]);
+        return kernels::attend_one(&q, k, v, &seen, scale, softcap).view(&size[..]);
+    }
+    kernels::attend_many(q, k, v, &seen, scale, softcap)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_kernels_equal_libtorchs() {
+        tch::manual_seed(12);
+        let params = crate::Params::fresh(12);
+        let output = Linear::new(&(&params / "out"), 24, 24, crate::Init::Xavier).expect("a layer");
+        let mut core = Core::new(
+            Heads {
+                queries: 6,
+                keys: 2,
+                dim: 4,
+            },
+            output,
+        );
+        let keep = Tensor::from_slice(&[7i64, 20])
+            .unsqueeze(1)
+            .gt_tensor(&Tensor::arange(20, (Kind::Int64, Device::Cpu)));
+        for tokens in [1, 3, 15, 19] {
+            let random = |heads, tokens| Tensor::randn([2, heads, tokens, 4], (Kind::Float, Device::Cpu));
+            let (q, k, v) = (random(6, tokens), random(2, 20), random(2, 20));
+            for mask in [
+                Mask::full(tokens, 20),
+                Mask::full(tokens, 20).with_window(Some(6)),
+                Mask::full(tokens, 20).with_keep(Some(&keep)),
+                Mask::causal(tokens, 20, 0),
+                Mask::causal(tokens, 20, 5).with_window(Some(3)),
+                Mask::causal(tokens, 20, 5).with_starts(Some(&[5, 6])),
+            ] {
+                for softcap in [None, Some(2.0)] {
+                    core.softcap = softcap;
+                    let pass = Pass {
+                        mask: Some(&mask),
+                        ..Pass::default()
+                    };
+                    let expected = core.join(&core.weighted(&q, &k, &v, pass));
+                    assert!(
+                        core.attend_here(&q, &k, &v, 20, pass).is_none(),
+                        "gradients are libtorch's"
+                    );
+                    let found =
+                        tch::no_grad(|| core.attend_here(&q, &k, &v, 20, pass)).expect("a plain mask");
+                    assert!(found.allclose(&expected, 1e-5, 1e-6, false), "{tokens} {mask:?}");
+                }
+            }
+        }
     }
 }

@@ -65,8 +65,7 @@ impl CrossAttention {
     /// If `x` is not of rank 3 or of another width than the layer.
     pub fn forward(&self, x: &Tensor, [k, v]: &[Tensor; 2], pass: Pass<'_>) -> Tensor {
         let q = self.core.split(&self.q.forward(x), self.core.heads.queries);
-        let few = self.core.attend_few(&q, k, v, k.size()[2], pass);
-        few.unwrap_or_else(|| self.core.attend(&q, k, v, pass))
+        self.core.attend(&q, k, v, pass)
     }
 }
 

@@ -25,15 +25,17 @@ pub struct Mask {
     bias: OnceCell<Option<Tensor>>,
 }
 
-/// The keys that each row sees, counted from the first that is there.
+/// The keys that each row's queries see, counted from the first that is there.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ranges {
     /// Each row's first.
     pub starts: Option<Vec<i64>>,
     /// Each row's last, and one more.
     pub ends: Option<Vec<i64>>,
-    /// No more than so many of the last.
+    /// Only those less than so many away from the query's own.
     pub window: Option<i64>,
+    /// None after the query's own.
+    pub causal: bool,
 }
 
 impl Mask {
@@ -89,15 +91,15 @@ impl Mask {
         self
     }
 
-    /// The keys that every query of a row sees, where these are neighbours and the same for all of the row's.
+    /// The keys that are seen, where these are neighbours in each row.
     pub(crate) fn ranges(&self) -> Option<Ranges> {
-        let step = self.queries == 1 && self.causal;
-        let whole = !self.causal && self.window.is_none();
-        if self.custom.is_some() || !(step || whole) {
+        if self.custom.is_some() {
             return None;
         }
         let mut ranges = Ranges {
             window: self.window,
+            // Nothing comes after the last one.
+            causal: self.causal && self.queries > 1,
             ..Ranges::default()
         };
         if let Some(starts) = &self.starts {
@@ -189,29 +191,33 @@ mod tests {
     fn one_range_a_row() {
         let keep = |rows: &[[i64; 4]]| Tensor::from_slice2(rows);
         let ranges = |mask: Mask| mask.ranges();
-        let of = |starts: Option<&[i64]>, ends: Option<&[i64]>, window| {
-            Some(Ranges {
-                starts: starts.map(<[i64]>::to_vec),
-                ends: ends.map(<[i64]>::to_vec),
-                window,
-            })
+        let of = |starts: Option<&[i64]>, ends: Option<&[i64]>, window| Ranges {
+            starts: starts.map(<[i64]>::to_vec),
+            ends: ends.map(<[i64]>::to_vec),
+            window,
+            causal: false,
         };
-        assert_eq!(ranges(Mask::full(3, 4)), of(None, None, None));
-        assert_eq!(ranges(Mask::causal(1, 4, 0)), of(None, None, None));
-        assert_eq!(ranges(Mask::causal(2, 4, 0)), None);
+        assert_eq!(ranges(Mask::full(3, 4)), Some(of(None, None, None)));
+        assert_eq!(ranges(Mask::causal(1, 4, 0)), Some(of(None, None, None)));
+        let causal = Ranges {
+            causal: true,
+            ..of(None, None, None)
+        };
+        assert_eq!(ranges(Mask::causal(2, 4, 0)), Some(causal));
         let left = Mask::causal(1, 4, 3).with_starts(Some(&[0, 5]));
         assert_eq!(
             ranges(left.with_window(Some(2))),
-            of(Some(&[0, 2]), None, Some(2))
+            Some(of(Some(&[0, 2]), None, Some(2)))
         );
         let right = keep(&[[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0]]);
         assert_eq!(
             ranges(Mask::full(2, 4).with_keep(Some(&right))),
-            of(None, Some(&[4, 2, 0]), None)
+            Some(of(None, Some(&[4, 2, 0]), None))
         );
         let holes = keep(&[[1, 1, 1, 1], [1, 0, 1, 0]]);
         assert_eq!(ranges(Mask::full(2, 4).with_keep(Some(&holes))), None);
-        assert_eq!(ranges(Mask::full(1, 4).with_window(Some(2))), None);
+        let near = Mask::full(3, 4).with_window(Some(2));
+        assert_eq!(ranges(near), Some(of(None, None, Some(2))));
         let custom = Tensor::zeros([1, 1, 1, 4], (Kind::Float, Device::Cpu));
         assert_eq!(ranges(Mask::full(1, 4).with_bias(custom)), None);
     }
