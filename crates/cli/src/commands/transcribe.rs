@@ -79,7 +79,7 @@ pub struct Args {
     )]
     word_bonus: f64,
 
-    /// Recordings that are heard at once, which takes less time and more memory; models that cannot hear one after the other
+    /// Recordings that are heard at once, which takes less time and more memory; only Whisper can, others hear one by one
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch_size: u16,
 

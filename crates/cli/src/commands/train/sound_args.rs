@@ -79,7 +79,7 @@ pub struct ChangeArgs {
     /// Make recordings louder or softer by up to this many decibels
     #[arg(long, value_name = "DB", default_value_t = 6.0)]
     gain: f64,
-    /// Stretch spectra by up to this share, as if throats were shorter or longer
+    /// Stretch spectra by up to this share, as if throats were shorter or longer; not for Whisper and wav2vec2
     #[arg(long, value_name = "SHARE", value_parser = share, default_value_t = 0.0)]
     warp: f64,
     /// Other microphones, walls, and knocks in the pauses
@@ -108,7 +108,7 @@ impl ChangeArgs {
     }
 }
 
-/// `preprocessor_config.json` of a new model: filter banks. The floor is the power of noise at −85 decibels, so that
+/// `preprocessor_config.json` of a new model: filter banks. The floor is about the power of noise at −85 decibels, so that
 /// no silence is far below that of a quiet room.
 pub fn fresh_features(rate: u32, bands: u32) -> Value {
     json!({

@@ -4,10 +4,11 @@ use sensorium_speech::features::{Extractor, Features};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::masks::{SpecAugment, hide, warp};
-use super::room::warped;
+use super::masks::{SpecAugment, hide};
 use super::sound::{Distortion, Draws, string};
+use super::throat::{warp, warped};
 use crate::data::Dataset;
+use crate::error::{Result, TrainError};
 use crate::rng::{mix, permutation};
 
 /// A recording, and what is to be learned from it.
@@ -43,6 +44,19 @@ impl Shaping {
         distortion: Distortion::NONE,
         masks: 0,
     };
+
+    /// Whether all of it can be done to what `extractor` makes.
+    ///
+    /// # Errors
+    /// If spectra are to be stretched that are no filter banks.
+    pub(in crate::recipes) fn check(self, extractor: &Extractor) -> Result<()> {
+        if self.distortion.warp > 0.0 && !matches!(extractor, Extractor::FilterBank(_)) {
+            let message =
+                "only the filter banks of new models and of w2v-BERT's can be stretched: leave the warp out";
+            return Err(TrainError::Settings(message.to_string()));
+        }
+        Ok(())
+    }
 
     /// What is validated on: strings without distortion, or whole recordings where words are learned from.
     pub(super) fn validated(self) -> Self {
@@ -138,7 +152,8 @@ impl Recordings {
                 .map(|&i| self.examples[i].samples.as_slice())
                 .collect();
             let mut draws = Draws::new(mix(seed, &[first as u64, 3]));
-            let (mut samples, count) = self.string(&parts, &mut draws);
+            let edged = joined[0] < self.joined;
+            let (mut samples, count) = self.string(&parts, edged, &mut draws);
             samples.resize(samples.len().max(least), 0.0);
             rows.push(samples);
             let mut target: Vec<usize> = Vec::new();
@@ -161,7 +176,7 @@ impl Recordings {
     /// Stretches a row's spectrum.
     fn warp(&self, row: &Tensor, draws: &mut Draws) {
         let Extractor::FilterBank(features) = &self.extractor else {
-            return; // published models bring their own manner of learning
+            return; // as `Shaping::check` has seen to
         };
         let most = self.shaping.distortion.warp;
         if most > 0.0 {
@@ -187,8 +202,9 @@ impl Recordings {
         }
     }
 
-    /// Recordings behind each other as they are learned, and how many: one alone where they are too long together.
-    fn string(&self, parts: &[&[f32]], draws: &mut Draws) -> (Vec<f32>, usize) {
+    /// Recordings behind each other as they are learned, `edged` if they are words that were cut out, and how many: one
+    /// alone where they are too long together.
+    fn string(&self, parts: &[&[f32]], edged: bool, draws: &mut Draws) -> (Vec<f32>, usize) {
         let Shaping {
             cut,
             distortion,
@@ -202,7 +218,7 @@ impl Recordings {
             true => {
                 let [begin, end] = [&self.edges.begin, &self.edges.end].map(|edges| {
                     let edge = draws.below(edges.len() + edges.len() / 3);
-                    edges.get(edge).map_or(&[][..], Vec::as_slice)
+                    edges.get(edge).filter(|_| edged).map_or(&[][..], Vec::as_slice)
                 });
                 let whole = [begin, &parts.concat(), end].concat();
                 string(&[&whole], rate, distortion, gaps, draws)

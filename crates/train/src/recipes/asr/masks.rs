@@ -1,4 +1,4 @@
-//! SpecAugment (arXiv 1904.08779): stretches of time and of the spectrum that are silenced; stretched spectra.
+//! SpecAugment (arXiv 1904.08779): stretches of time and of the spectrum that are silenced.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,18 +19,6 @@ pub(super) fn hide(row: &Tensor, masks: usize, longest: i64, draws: &mut Draws) 
             let _ = row.narrow(dim, begin, width).zero_();
         }
     }
-}
-
-/// Takes each band of features `[steps, frames of a step · bands]` from another place, between two bands.
-pub(super) fn warp(row: &Tensor, places: &[f64]) {
-    let bands = places.len() as i64;
-    let below: Vec<i64> = places.iter().map(|place| place.floor() as i64).collect();
-    let above: Vec<i64> = below.iter().map(|below| (below + 1).min(bands - 1)).collect();
-    let shares: Vec<f32> = places.iter().map(|place| place.fract() as f32).collect();
-    let old = row.view([-1, bands]);
-    let [below, above] = [below, above].map(|places| old.index_select(1, &Tensor::from_slice(&places)));
-    let new = below.lerp_tensor(&above, &Tensor::from_slice(&shares));
-    row.view([-1, bands]).copy_(&new);
 }
 
 /// SpecAugment as the reference does it where a model's `config.json` asks for it (`_mask_input_features`).

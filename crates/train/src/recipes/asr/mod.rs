@@ -5,6 +5,7 @@ mod data;
 mod masks;
 mod room;
 mod sound;
+mod throat;
 
 use sensorium_blocks::Params;
 use sensorium_metrics::wer::{Errors, errors};
@@ -84,6 +85,7 @@ pub fn train(
 ) -> Result<Report> {
     let extractor =
         Extractor::of(&settings.features).map_err(|problem| TrainError::Settings(problem.to_string()))?;
+    settings.shaping.check(&extractor)?;
     let params = params.on(session.device).of_kind(Kind::Float);
     let network = CtcNetwork::new(&settings.model, &params, extractor.clone(), session.device)
         .map_err(|error| TrainError::Settings(error.to_string()))?;
@@ -174,7 +176,8 @@ pub(super) fn examples(
     Ok(examples)
 }
 
-/// Cuts an example into its `words` and what is before and behind them, if it has pauses between them.
+/// Puts the words of an example to `words` and what is before and behind them to `edges`, if it has pauses between all
+/// of them; says whether it has.
 fn cut_to_words(
     example: &Example,
     rate: u32,

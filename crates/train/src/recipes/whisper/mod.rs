@@ -74,6 +74,8 @@ pub fn train(settings: &Settings, model: &Model, corpus: &Corpus, session: Sessi
         params = params.freezing("model.encoder.");
     }
     let recognizer = WhisperRecognizer::with_params(model, &settings.model, &params)?;
+    let extractor = Extractor::Whisper(recognizer.features().clone());
+    settings.shaping.check(&extractor)?;
     let teacher = Teacher::new(&recognizer, settings)?;
     let train = teacher.examples(&corpus.train)?;
     let validation = teacher.examples(&corpus.validation)?;
@@ -108,7 +110,7 @@ pub fn train(settings: &Settings, model: &Model, corpus: &Corpus, session: Sessi
     let recordings = |examples: Vec<Example>, shaping, augment| Recordings {
         joined: examples.len(),
         examples,
-        extractor: Extractor::Whisper(recognizer.features().clone()),
+        extractor: extractor.clone(),
         shaping,
         batch_size: settings.batch_size.max(1),
         delimiter: None,
