@@ -56,6 +56,19 @@ fn wav(format: u16, channels: u16, rate: u32, bits: u16, data: &[u8]) -> Vec<u8>
     bytes
 }
 
+/// The same with an extension that says how many bits are valid and what they are.
+fn extended(format: u16, channels: u16, (bits, valid): (u16, u16), data: &[u8]) -> Vec<u8> {
+    let mut bytes = wav(0xfffe, channels, 16_000, bits, data);
+    let mut extension = 22u16.to_le_bytes().to_vec();
+    extension.extend(valid.to_le_bytes());
+    extension.extend([4, 0, 0, 0]); // the place of the loudspeaker
+    extension.extend(format.to_le_bytes());
+    extension.extend(b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71");
+    bytes[16] += extension.len() as u8;
+    bytes.splice(36..36, extension);
+    bytes
+}
+
 #[test]
 fn pipes_are_heard_as_files_are() {
     for name in KINDS.into_iter().chain(["pi.wav"]) {
@@ -116,6 +129,63 @@ fn wavs_of_all_kinds_are_read() {
     let audio = Audio::decode(wav(7, 1, 8000, 8, &[0xff, 0x80, 0x00])).expect("a sound");
     let loud = 32124.0 / 32768.0;
     assert_eq!(audio.samples(), [0.0, loud, -loud]);
+}
+
+#[test]
+fn bits_that_are_not_valid_are_the_last_ones() {
+    let whole: Vec<i32> = (-500..500).map(|i: i32| i * 4096 * 1024).collect();
+    let expected: Vec<f32> = whole.iter().map(|&x| x as f32 / 2f32.powi(31)).collect();
+    let held = |bytes: usize| -> Vec<u8> {
+        whole
+            .iter()
+            .flat_map(|x| x.to_le_bytes()[4 - bytes..].to_vec())
+            .collect()
+    };
+    let singles: Vec<u8> = expected.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let doubles: Vec<u8> = expected
+        .iter()
+        .flat_map(|&x| f64::from(x).to_le_bytes())
+        .collect();
+    for (format, bits, data) in [
+        (1, (32, 32), &held(4)),
+        (1, (32, 24), &held(4)),
+        (1, (32, 0), &held(4)),
+        (1, (24, 24), &held(3)),
+        (1, (24, 20), &held(3)),
+        (1, (16, 16), &held(2)),
+        (1, (16, 12), &held(2)),
+        (3, (32, 32), &singles),
+        (3, (64, 64), &doubles),
+    ] {
+        for channels in [1, 2] {
+            let bytes = extended(format, channels, bits, data);
+            let audio = Audio::decode(bytes.clone()).expect("a sound");
+            assert_eq!(audio.samples(), expected, "{format} {bits:?} {channels}");
+            assert_eq!(piped(bytes, 1000).expect("a sound"), audio);
+        }
+    }
+    // The logarithms of telephones, and a kind that is another's.
+    let audio = Audio::decode(extended(7, 1, (8, 8), &[0xff, 0x80])).expect("a sound");
+    assert_eq!(audio.samples(), [0.0, 32124.0 / 32768.0]);
+    let mut other = extended(1, 1, (16, 16), &[0; 1000]);
+    other[46] = 1;
+    let error = Audio::decode(other).expect_err("no known kind").to_string();
+    assert!(error.contains("in a way that cannot be read"), "{error}");
+}
+
+#[test]
+fn chunks_behind_no_samples_are_no_samples() {
+    let with = |chunk: &[u8]| [wav(1, 1, 16_000, 16, &[]), chunk.to_vec()].concat();
+    let list = [&b"LIST\xd0\x07\0\0"[..], &[1; 2000]].concat();
+    let odd = [&list[..], b"id3 \x03\0\0\0abc"].concat();
+    for chunks in [&list, &odd, &[&odd[..], b"\0"].concat()] {
+        let audio = Audio::decode(with(chunks)).expect("a sound");
+        assert_eq!(audio.frames(), 0);
+    }
+    // What is no chunk is what a writer did not count, and so is what is longer than the file.
+    for samples in [&list[..2000], &[1; 2000]] {
+        assert_eq!(Audio::decode(with(samples)).expect("a sound").frames(), 1000);
+    }
 }
 
 /// RF64, whose sizes are in a chunk of their own.

@@ -1,6 +1,6 @@
 //! WAV, read by `hound`, with lengths that writers to pipes could not know put right first.
 
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use hound::{SampleFormat, WavReader};
 use symphonia::core::io::MediaSource;
@@ -30,9 +30,20 @@ pub(super) struct WavBlocks {
     decode: fn(&[u8], &mut Vec<f32>) -> Result<(), AudioError>,
 }
 
+/// The kinds of samples: integers, floats, and the logarithms of telephones.
+const INTEGERS: usize = 1;
+const FLOATS: usize = 3;
+const LOGARITHMS: [usize; 2] = [6, 7];
+/// That the kind is in the chunk's extension.
+const EXTENSIBLE: usize = 0xfffe;
+/// How the extension's name of a kind goes on behind the number.
+const REST_OF_NAME: [u8; 14] = *b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71";
+
 /// What the chunk `fmt ` says.
 #[derive(Clone, Copy)]
 struct Format {
+    /// The number of the kind.
+    kind: usize,
     channels: usize,
     rate: u32,
     /// Bytes of a frame.
@@ -61,15 +72,16 @@ impl WavBlocks {
         let length = source.byte_len().filter(|_| source.is_seekable());
         let mut reader = BufReader::with_capacity(BLOCK, source);
         let (chunk, format, size) = header(&mut reader, length)?;
+        let chunk = if format.plain { format.chunk() } else { chunk };
         let mut bytes = b"RIFF\xff\xff\xff\xffWAVEfmt ".to_vec();
         bytes.extend((chunk.len() as u32).to_le_bytes());
         bytes.extend(&chunk);
         bytes.resize(bytes.len().next_multiple_of(2), 0);
         bytes.extend(b"data\0\0\0\0");
         // What `hound` does not read is for others.
-        let decode = match WavReader::new(bytes.as_slice()) {
-            Ok(_) => by_hound,
-            Err(_) => by_others,
+        let decode = match (format.kind, format.frame / format.channels) {
+            (INTEGERS, 1..=4) | (FLOATS, 4) => by_hound,
+            _ => by_others,
         };
         Ok(Self {
             frames: size
@@ -116,8 +128,11 @@ impl WavBlocks {
 
 /// Walks the chunks up to the samples: the chunk `fmt `, what it says, and how many bytes of samples there are, if that
 /// is known. A chunk of samples that says 0 or more than there is reaches to the end of the file: the writer could not
-/// go back, or the file was cut.
-fn header(reader: &mut impl Read, length: Option<u64>) -> Result<(Vec<u8>, Format, Option<u64>), AudioError> {
+/// go back, or the file was cut. Where it says 0 and other chunks fill the file, it is empty.
+fn header(
+    reader: &mut (impl Read + Seek),
+    length: Option<u64>,
+) -> Result<(Vec<u8>, Format, Option<u64>), AudioError> {
     let mut at = 12;
     let mut found = None;
     let mut long = None;
@@ -137,6 +152,7 @@ fn header(reader: &mut impl Read, length: Option<u64>) -> Result<(Vec<u8>, Forma
                     .unwrap_or_else(|| u64::from(size));
                 let left = length.map(|length| length.saturating_sub(at));
                 let size = match left {
+                    Some(left) if size == 0 && chunks_follow(reader, left)? => Some(0),
                     // More than the header has digits for.
                     Some(left)
                         if size == 0 || size > left || long.is_none() && left > u64::from(u32::MAX) =>
@@ -169,6 +185,26 @@ fn header(reader: &mut impl Read, length: Option<u64>) -> Result<(Vec<u8>, Forma
     }
 }
 
+/// Whether the `left` bytes up to the end of a file are chunks.
+fn chunks_follow(reader: &mut (impl Read + Seek), left: u64) -> io::Result<bool> {
+    let begin = reader.stream_position()?;
+    let mut at = 0;
+    while at < left {
+        reader.seek(SeekFrom::Start(begin + at))?;
+        let head = bytes(reader, 8)?;
+        let named = head.len() == 8 && head[..4].iter().all(|byte| (b' '..=b'~').contains(byte));
+        if !named {
+            break;
+        }
+        let size = number(&head[4..]);
+        at += 8 + size;
+        // The last may lack its even end.
+        at += u64::from(size % 2 == 1 && at < left);
+    }
+    reader.seek(SeekFrom::Start(begin))?;
+    Ok(at == left)
+}
+
 /// So many bytes, or fewer at the end.
 fn bytes(reader: &mut impl Read, count: u32) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -189,10 +225,10 @@ impl Format {
                 .ok_or_else(|| wav("its format chunk is cut"))?;
             Ok::<usize, AudioError>(number(field) as usize)
         };
-        let (mut format, channels, rate) = (field(0, 2)?, field(2, 2)?, field(4, 4)?);
+        let (mut kind, channels, rate) = (field(0, 2)?, field(2, 2)?, field(4, 4)?);
         let (frame, bits) = (field(12, 2)?, field(14, 2)?);
-        if format == 0xfffe && chunk.len() >= 26 {
-            format = field(24, 2)?;
+        if kind == EXTENSIBLE && chunk.get(26..40) == Some(&REST_OF_NAME) {
+            kind = field(24, 2)?;
         }
         if channels == 0 {
             return Err(wav("its header says 0 channels"));
@@ -200,17 +236,35 @@ impl Format {
         if rate == 0 {
             return Err(wav("its header says 0 Hz"));
         }
-        // Integers, floats, and the logarithms of telephones.
-        let plain = [1, 3, 6, 7].contains(&format);
+        let plain = [INTEGERS, FLOATS].contains(&kind) || LOGARITHMS.contains(&kind);
         if bits == 0 || frame != channels * bits.div_ceil(8) && plain {
             return Err(wav("the frame size in its header does not fit channels and bits"));
         }
         Ok(Self {
+            kind,
             channels,
             rate: rate as u32,
             frame: frame.max(1),
             plain,
         })
+    }
+
+    /// The chunk of a plain format in its oldest form. Samples are as wide as what holds them: where fewer bits are
+    /// valid, they are the first ones.
+    fn chunk(self) -> Vec<u8> {
+        let bits = (self.frame / self.channels * 8) as u16;
+        let bytes_of_second = (self.frame as u32).wrapping_mul(self.rate);
+        let mut chunk = Vec::new();
+        chunk.extend((self.kind as u16).to_le_bytes());
+        chunk.extend((self.channels as u16).to_le_bytes());
+        chunk.extend(self.rate.to_le_bytes());
+        chunk.extend(bytes_of_second.to_le_bytes());
+        chunk.extend((self.frame as u16).to_le_bytes());
+        chunk.extend(bits.to_le_bytes());
+        if LOGARITHMS.contains(&self.kind) {
+            chunk.extend([0; 2]); // an extension of no bytes
+        }
+        chunk
     }
 }
 
