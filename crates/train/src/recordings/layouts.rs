@@ -1,8 +1,8 @@
 //! Where data sets keep their texts.
 
-use std::collections::HashMap;
 use std::path::Path;
 
+use super::find::Finder;
 use super::manifest::{self, Row};
 use super::tree::{Tree, ending, stem};
 use super::{Part, Recording, problem};
@@ -11,7 +11,7 @@ use crate::error::Result;
 /// The recordings of `tree`, by the manifest that was named, or else by the first layout that fits.
 pub(super) fn recordings(path: &Path, tree: &Tree, named: Option<String>) -> Result<Vec<Recording>> {
     if let Some(name) = named {
-        return of_manifests(path, tree, &[&name]);
+        return of_manifest(path, &name, &mut Finder::new(tree), tree);
     }
     let manifests: Vec<&str> = tree
         .texts
@@ -20,7 +20,11 @@ pub(super) fn recordings(path: &Path, tree: &Tree, named: Option<String>) -> Res
         .filter(|name| ending(name) != "txt" && manifest::is_one(name, &tree.texts[*name]))
         .collect();
     if !manifests.is_empty() {
-        return of_manifests(path, tree, &manifests);
+        let mut finder = Finder::new(tree);
+        let all = manifests
+            .iter()
+            .map(|name| of_manifest(&path.join(name), name, &mut finder, tree));
+        return Ok(all.collect::<Result<Vec<_>>>()?.concat());
     }
     for layout in [librispeech, spoken_digits, yes_no, pairs] {
         let found = layout(tree);
@@ -31,37 +35,20 @@ pub(super) fn recordings(path: &Path, tree: &Tree, named: Option<String>) -> Res
     Ok(Vec::new())
 }
 
-fn of_manifests(path: &Path, tree: &Tree, names: &[&str]) -> Result<Vec<Recording>> {
-    let stems: HashMap<&str, &String> = tree.sounds.keys().map(|name| (stem(name), name)).collect();
-    let mut recordings = Vec::new();
-    for name in names {
-        let rows = manifest::rows(name, &tree.texts[*name])
-            .map_err(|message| problem(path, format!("{name}: {message}")))?;
-        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-        for Row { audio, text, speaker } in rows {
-            let beside = match folder {
-                "" => audio.clone(),
-                folder => format!("{folder}/{audio}"),
-            };
-            let found = [&beside, &audio]
-                .into_iter()
-                .find(|name| tree.sounds.contains_key(*name));
-            let found = found.or_else(|| stems.get(stem(&audio)).copied());
-            let sound = match found {
-                Some(found) => tree.sounds[found].clone(),
-                None if Path::new(&audio).is_absolute() => super::Sound::File(audio.clone().into()),
-                None => return Err(problem(path, format!("{name} names {audio}, which is not there"))),
-            };
-            recordings.push(Recording {
-                id: audio,
-                text,
-                speaker,
-                part: part_of(name),
-                sound,
-            });
-        }
-    }
-    Ok(recordings)
+/// The recordings of the manifest `file`, which the tree calls `name`.
+fn of_manifest(file: &Path, name: &str, finder: &mut Finder<'_>, tree: &Tree) -> Result<Vec<Recording>> {
+    let rows = manifest::rows(name, &tree.texts[name]).map_err(|message| problem(file, message))?;
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let recording = |Row { audio, text, speaker }| {
+        Ok(Recording {
+            sound: finder.find(file, folder, &audio)?,
+            id: audio,
+            text,
+            speaker,
+            part: part_of(name),
+        })
+    };
+    rows.into_iter().map(recording).collect()
 }
 
 /// What a file or folder is for, by its name.

@@ -1,5 +1,6 @@
 //! Recordings and what is said in them: folders and archives in the layouts that data sets have.
 
+mod find;
 mod layouts;
 mod manifest;
 mod tree;
@@ -70,12 +71,13 @@ impl Recording {
     }
 }
 
-/// Reads a data set: a manifest (JSON Lines, CSV, TSV, or `id|text` lines) beside its recordings, or a folder or
-/// `.tar`, `.tar.gz` in the layout of LibriSpeech, the Free Spoken Digit Dataset or Kaldi's yes/no, or with a `.txt`
-/// beside each recording.
+/// Reads a data set: a manifest (JSON Lines, CSV, TSV, or `id|text` lines) whose paths begin at its folder, or a folder
+/// or `.tar`, `.tar.gz` with manifests, in the layout of LibriSpeech, the Free Spoken Digit Dataset or Kaldi's yes/no,
+/// or with a `.txt` beside each recording. A recording may be named without its ending, and without its folder if no
+/// other has its name.
 ///
 /// # Errors
-/// If nothing of this kind is there, or a manifest names what is not there.
+/// If nothing of this kind is there, or a manifest names what is not there, or one of several by the same name.
 pub fn read(path: &Path) -> Result<Vec<Recording>> {
     let (tree, manifests) = tree::read(path)?;
     let recordings = layouts::recordings(path, &tree, manifests)?;

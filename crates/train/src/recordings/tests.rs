@@ -78,6 +78,103 @@ fn layouts_are_recognised() {
     assert!(error.contains("has no recordings with texts"), "{error}");
 }
 
+/// A folder with files that hold their own names.
+fn folder(files: &[&str]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a folder");
+    for file in files {
+        let path = dir.path().join(file);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        fs::write(path, file).expect("a file");
+    }
+    dir
+}
+
+/// What the recordings hold.
+fn contents(recordings: &[Recording]) -> Vec<String> {
+    let content = |recording: &Recording| match &recording.sound {
+        Sound::File(path) => fs::read_to_string(path).expect("a file"),
+        Sound::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+    };
+    recordings.iter().map(content).collect()
+}
+
+#[test]
+fn a_row_is_the_recording_at_its_path() {
+    let files = ["spk1/001.wav", "spk2/001.wav", "spk2/002.flac", "spk2/003.wav"];
+    let dir = folder(&files);
+    let root = dir.path().display();
+    let rows = [
+        (format!("{root}/spk1/001.wav"), files[0]),
+        (format!("{root}/spk2/001.wav"), files[1]),
+        ("./spk1/001.wav".to_string(), files[0]),
+        ("spk1/../spk2//001.wav".to_string(), files[1]),
+        ("spk1/001".to_string(), files[0]),
+        ("spk2/002.wav".to_string(), files[2]), // has become another kind of file
+        ("003".to_string(), files[3]),
+        ("003.wav".to_string(), files[3]),
+    ];
+    let table: String = rows.iter().map(|(path, _)| format!("{path}\thello\n")).collect();
+    fs::write(dir.path().join("list.tsv"), format!("audio\ttext\n{table}")).expect("a file");
+    let expected: Vec<&str> = rows.iter().map(|(_, file)| *file).collect();
+    assert_eq!(contents(&read(dir.path()).expect("a folder")), expected);
+    assert_eq!(
+        contents(&read(&dir.path().join("list.tsv")).expect("a manifest")),
+        expected
+    );
+
+    // From an archive.
+    let archive = dir.path().join("all.tar");
+    let mut tar = tar::Builder::new(fs::File::create(&archive).expect("a file"));
+    for file in files {
+        tar.append_path_with_name(dir.path().join(file), format!("set/{file}"))
+            .expect("an entry");
+    }
+    let list = "audio,text\n./../set/spk1/001.wav,a\nset/spk2/001.wav,b\n002,c\n";
+    fs::write(dir.path().join("list.csv"), list).expect("a file");
+    tar.append_path_with_name(dir.path().join("list.csv"), "set/list.csv")
+        .expect("an entry");
+    tar.finish().expect("an archive");
+    drop(tar);
+    assert_eq!(contents(&read(&archive).expect("an archive")), files[..3]);
+}
+
+#[test]
+fn a_name_that_several_have_is_refused() {
+    let dir = folder(&["a/x.wav", "b/x.wav", "b/y.wav"]);
+    let says = |row: &str| {
+        fs::write(dir.path().join("list.csv"), format!("audio,text\n{row},hello\n")).expect("a file");
+        let file = dir.path().join("list.csv");
+        let [whole, named] = [dir.path(), &file].map(|path| read(path).expect_err(row).to_string());
+        assert_eq!(whole, named);
+        whole.replace(&dir.path().display().to_string(), "")
+    };
+    let expected = "/list.csv names x, and there are several, a/x.wav and b/x.wav: name their folders";
+    assert_eq!(says("x"), expected);
+    for row in ["a/y.wav", "/nowhere/b/y.wav", "z.wav"] {
+        assert_eq!(says(row), format!("/list.csv names {row}, which is not there"));
+    }
+}
+
+#[test]
+fn a_manifest_that_is_named_is_read_alone() {
+    let dir = folder(&[
+        "x.wav",
+        "lists/damaged.tar.gz",
+        "lists/y.wav",
+        "lists/deep/LJ1.wav",
+    ]);
+    fs::write(dir.path().join("lists/other.jsonl"), "{").expect("a file");
+    let list = dir.path().join("lists/list.csv");
+    fs::write(&list, "audio,text\n../x.wav,one\ny.wav,two\nLJ1,three\n").expect("a file");
+    let found = contents(&read(&list).expect("a manifest"));
+    assert_eq!(found, ["x.wav", "lists/y.wav", "lists/deep/LJ1.wav"]);
+    assert!(read(&dir.path().join("lists")).is_err()); // has a damaged archive
+    let error = read(&dir.path().join("none.csv"))
+        .expect_err("no file")
+        .to_string();
+    assert!(error.contains("none.csv cannot be read"), "{error}");
+}
+
 #[test]
 fn parts_cover_everything_once() {
     let recording = |part| Recording {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
@@ -15,17 +15,26 @@ use crate::error::Result;
 pub(super) struct Tree {
     pub sounds: BTreeMap<String, Sound>,
     pub texts: BTreeMap<String, String>,
+    /// The folder at the top, if it is no archive.
+    pub root: Option<PathBuf>,
+    /// Whether all of it was looked at.
+    pub whole: bool,
 }
 
-const SOUNDS: &[&str] = &["wav", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac"];
+/// The endings of recordings.
+pub(super) const SOUNDS: &[&str] = &["wav", "flac", "mp3", "ogg", "oga", "m4a", "mp4", "aac"];
 const TEXTS: &[&str] = &["txt", "tsv", "csv", "jsonl", "json"];
 const ARCHIVES: &[&str] = &[".tar", ".tar.gz", ".tgz"];
 
-/// The files at `path`, and the one of them that was named, if it is a manifest.
+/// The files at `path`; or a manifest that is named, alone, and what the tree calls it.
 pub(super) fn read(path: &Path) -> Result<(Tree, Option<String>)> {
-    let mut tree = Tree::default();
+    let mut tree = Tree {
+        whole: true,
+        ..Tree::default()
+    };
     if path.is_dir() {
-        tree.walk(path, "")?;
+        tree.root = Some(path.to_path_buf());
+        tree.walk(path, "", true)?;
         return Ok((tree, None));
     }
     if is_archive(&path.to_string_lossy()) {
@@ -40,16 +49,31 @@ pub(super) fn read(path: &Path) -> Result<(Tree, Option<String>)> {
         let message = "is no data set: expected a folder, a .tar, .tar.gz, .jsonl, .csv or .tsv".to_string();
         return Err(problem(path, message));
     };
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    tree.walk(parent.unwrap_or(Path::new(".")), "")?;
-    if !tree.texts.contains_key(&name) {
-        return Err(problem(path, "is no file".to_string()));
-    }
+    let text = fs::read(path).map_err(|error| problem(path, format!("cannot be read: {error}")))?;
+    let text = String::from_utf8(text).map_err(|_| problem(path, "is no text in UTF-8".to_string()))?;
+    let tree = Tree {
+        sounds: BTreeMap::new(),
+        texts: BTreeMap::from([(name.clone(), text)]),
+        root: Some(path.parent().unwrap_or(Path::new("")).to_path_buf()),
+        whole: false,
+    };
     Ok((tree, Some(name)))
 }
 
 impl Tree {
-    fn walk(&mut self, folder: &Path, prefix: &str) -> Result<()> {
+    /// The recordings in a folder.
+    pub fn sounds_of(folder: &Path) -> Result<BTreeMap<String, Sound>> {
+        let folder = match folder.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => folder,
+        };
+        let mut tree = Self::default();
+        tree.walk(folder, "", false)?;
+        Ok(tree.sounds)
+    }
+
+    /// Adds the recordings in a folder, and with `all` the texts and what is in archives.
+    fn walk(&mut self, folder: &Path, prefix: &str, all: bool) -> Result<()> {
         let fail = |error: std::io::Error| problem(folder, format!("cannot be read: {error}"));
         for entry in fs::read_dir(folder).map_err(fail)? {
             let path = entry.map_err(fail)?.path();
@@ -58,12 +82,12 @@ impl Tree {
             };
             let inner = format!("{prefix}{name}");
             if path.is_dir() {
-                self.walk(&path, &format!("{inner}/"))?;
-            } else if is_archive(name) {
-                self.unpack(&path)?;
+                self.walk(&path, &format!("{inner}/"), all)?;
             } else if SOUNDS.contains(&ending(name).as_str()) {
                 self.sounds.insert(inner, Sound::File(path));
-            } else if TEXTS.contains(&ending(name).as_str()) {
+            } else if all && is_archive(name) {
+                self.unpack(&path)?;
+            } else if all && TEXTS.contains(&ending(name).as_str()) {
                 let text =
                     fs::read(&path).map_err(|error| problem(&path, format!("cannot be read: {error}")))?;
                 self.add_text(inner, text);
