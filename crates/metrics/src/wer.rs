@@ -69,44 +69,70 @@ pub fn align<'a, T: PartialEq>(said: &'a [T], heard: &'a [T]) -> Vec<Edit<'a, T>
         .collect()
 }
 
-/// The same for what begins and ends differently.
+/// The last edit of a pair of beginnings.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Both,
+    Said,
+    Heard,
+}
+
+/// The same for what begins and ends differently. Of the costs of all pairs of beginnings only some rows are kept, and
+/// those between are computed again on the way back: an hour of characters has billions of pairs.
 fn align_different<'a, T: PartialEq>(said: &'a [T], heard: &'a [T]) -> Vec<Edit<'a, T>> {
-    let width = heard.len() + 1;
-    let mut costs = vec![0u32; (said.len() + 1) * width];
-    for i in 0..=said.len() {
-        for j in 0..=heard.len() {
-            costs[i * width + j] = match (i, j) {
-                (0, _) => j as u32,
-                (_, 0) => i as u32,
-                _ => {
-                    let same = u32::from(said[i - 1] != heard[j - 1]);
-                    let diagonal = costs[(i - 1) * width + j - 1] + same;
-                    let straight = costs[(i - 1) * width + j].min(costs[i * width + j - 1]) + 1;
-                    diagonal.min(straight)
-                }
-            };
+    let rows = said.len().isqrt().max(1);
+    let mut row: Vec<u32> = (0..=heard.len() as u32).collect();
+    let mut kept = Vec::new();
+    for (i, word) in said.iter().enumerate() {
+        if i % rows == 0 {
+            kept.push(row.clone());
         }
+        next_row(&mut row, word, heard, |_, _| ());
     }
-    let cost = |i: usize, j: usize| costs[i * width + j];
-    let (mut i, mut j) = (said.len(), heard.len());
-    let mut edits = Vec::with_capacity(i.max(j));
-    while i > 0 || j > 0 {
-        if j == 0 || i > 0 && cost(i, j) == cost(i - 1, j) + 1 {
-            i -= 1;
-            edits.push(Edit::Deletion(&said[i]));
-        } else if i == 0 || j > 1 && cost(i, j - 1) < cost(i - 1, j - 1) {
-            j -= 1;
-            edits.push(Edit::Insertion(&heard[j]));
-        } else {
-            (i, j) = (i - 1, j - 1);
-            edits.push(match said[i] == heard[j] {
-                true => Edit::Hit(&said[i]),
-                false => Edit::Substitution(&said[i], &heard[j]),
+    let mut edits = Vec::with_capacity(said.len().max(heard.len()));
+    let mut j = heard.len();
+    for (said, mut row) in said.chunks(rows).zip(kept).rev() {
+        let width = j + 1;
+        row.truncate(width);
+        let mut steps = vec![Step::Said; said.len() * width];
+        for (word, steps) in said.iter().zip(steps.chunks_mut(width)) {
+            next_row(&mut row, word, &heard[..j], |j, step| steps[j] = step);
+        }
+        let mut i = said.len();
+        while i > 0 {
+            let step = steps[(i - 1) * width + j];
+            i -= usize::from(!matches!(step, Step::Heard));
+            j -= usize::from(!matches!(step, Step::Said));
+            edits.push(match step {
+                Step::Said => Edit::Deletion(&said[i]),
+                Step::Heard => Edit::Insertion(&heard[j]),
+                Step::Both if said[i] == heard[j] => Edit::Hit(&said[i]),
+                Step::Both => Edit::Substitution(&said[i], &heard[j]),
             });
         }
     }
+    edits.extend(heard[..j].iter().rev().map(Edit::Insertion));
     edits.reverse();
     edits
+}
+
+/// Makes of the costs of all beginnings of `heard` those with one more `word` said, and tells the last edit of each.
+fn next_row<T: PartialEq>(row: &mut [u32], word: &T, heard: &[T], mut tell: impl FnMut(usize, Step)) {
+    let mut diagonal = row[0];
+    row[0] += 1;
+    for (j, other) in (1..).zip(heard) {
+        let (above, left) = (row[j], row[j - 1]);
+        let cost = (diagonal + u32::from(word != other)).min(above.min(left) + 1);
+        tell(
+            j,
+            match () {
+                () if cost == above + 1 => Step::Said,
+                () if j > 1 && left < diagonal => Step::Heard,
+                () => Step::Both,
+            },
+        );
+        (diagonal, row[j]) = (above, cost);
+    }
 }
 
 /// Counts the edits of [`align`].
@@ -187,6 +213,63 @@ mod tests {
             let found = word_errors(said, heard);
             let found = [found.hits, found.substitutions, found.deletions, found.insertions];
             assert_eq!(found, expected, "{said} / {heard}");
+        }
+    }
+
+    /// All costs at once, and the way back through them.
+    fn with_all_costs(said: &[u64], heard: &[u64]) -> Errors {
+        let width = heard.len() + 1;
+        let mut costs = vec![0; (said.len() + 1) * width];
+        for (i, j) in (0..=said.len()).flat_map(|i| (0..width).map(move |j| (i, j))) {
+            costs[i * width + j] = match (i, j) {
+                (0, _) | (_, 0) => i + j,
+                _ => {
+                    let diagonal = costs[(i - 1) * width + j - 1] + usize::from(said[i - 1] != heard[j - 1]);
+                    diagonal.min(costs[(i - 1) * width + j].min(costs[i * width + j - 1]) + 1)
+                }
+            };
+        }
+        let cost = |i: usize, j: usize| costs[i * width + j];
+        let mut errors = Errors::default();
+        let (mut i, mut j) = (said.len(), heard.len());
+        while i > 0 || j > 0 {
+            if j == 0 || i > 0 && cost(i, j) == cost(i - 1, j) + 1 {
+                i -= 1;
+                errors.deletions += 1;
+            } else if i == 0 || j > 1 && cost(i, j - 1) < cost(i - 1, j - 1) {
+                j -= 1;
+                errors.insertions += 1;
+            } else {
+                (i, j) = (i - 1, j - 1);
+                match said[i] == heard[j] {
+                    true => errors.hits += 1,
+                    false => errors.substitutions += 1,
+                }
+            }
+        }
+        errors
+    }
+
+    #[test]
+    fn few_rows_lead_the_same_way_as_all() {
+        let mut state = 1u64;
+        let mut draw = |below: u64| {
+            state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
+            (state >> 33) % below
+        };
+        for _ in 0..300 {
+            let mut line = || -> Vec<u64> { (0..draw(50)).map(|_| draw(4)).collect() };
+            let (said, heard) = (line(), line());
+            // Ends that are equal are taken off before.
+            let (said, heard) = (
+                [&[9], &said[..], &[8]].concat(),
+                [&[7], &heard[..], &[6]].concat(),
+            );
+            assert_eq!(
+                errors(&said, &heard),
+                with_all_costs(&said, &heard),
+                "{said:?} {heard:?}"
+            );
         }
     }
 
