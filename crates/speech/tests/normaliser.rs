@@ -48,6 +48,7 @@ fn plain(text: &str) -> String {
     let text = text.to_lowercase().replace('’', "'");
     for word in text.split(|letter: char| !letter.is_alphanumeric() && letter != '\'') {
         let word = word.trim_matches('\'');
+        let word = word.strip_suffix("'s").unwrap_or(word);
         if word.is_empty() {
             continue;
         }

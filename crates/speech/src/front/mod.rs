@@ -1,7 +1,9 @@
 //! From written text to what is said: words in place of figures and signs, and pieces that a voice can say in one go.
 
 pub mod english;
+mod initials;
 mod pieces;
+mod say_as;
 pub mod ssml;
 
 use std::ops::Range;

@@ -1,6 +1,7 @@
 //! Text in pieces: sentences, or what a voice can say of one.
 
 use super::Word;
+use super::initials::is_initial;
 
 /// What is silent behind a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,16 +39,18 @@ pub fn pieces(text: &str, words: Vec<Word>, most: usize) -> Vec<Piece> {
     let most = most.max(1);
     let mut found = Vec::new();
     let mut sentence = Vec::new();
-    let ends: Vec<bool> = (0..words.len())
-        .map(|i| match words.get(i + 1) {
-            Some(next) => {
+    let said = |i: Option<usize>| words.get(i?).map(|word: &Word| word.said.as_str());
+    let ends: Vec<(bool, bool)> = (0..words.len())
+        .map(|i| {
+            let paragraph = words.get(i + 1).is_none_or(|next| {
                 is_paragraph(&text[words[i].written.end.min(next.written.start)..next.written.start])
-            }
-            None => true,
+            });
+            let sentence = mark(&words[i].said).is_some_and(|mark| ".!?…。！？".contains(mark))
+                && !is_initial(said(i.checked_sub(1)), &words[i].said, said(Some(i + 1)));
+            (paragraph, sentence)
         })
         .collect();
-    for (word, ends_paragraph) in words.into_iter().zip(ends) {
-        let ends_sentence = mark(&word.said).is_some_and(|mark| ".!?…。！？".contains(mark));
+    for (word, (ends_paragraph, ends_sentence)) in words.into_iter().zip(ends) {
         sentence.push(word);
         if ends_paragraph || ends_sentence {
             let pause = if ends_paragraph {
@@ -153,6 +156,15 @@ mod tests {
             ("one two,", Pause::Clause),
             ("three four", Pause::Word),
             ("five", Pause::Paragraph),
+        ];
+        assert_eq!(found, expected.map(|(text, pause)| (text.to_string(), pause)));
+        let found = split(
+            "George W. Bush and J. K. Rowling ate vitamin C. Oranges have it.",
+            100,
+        );
+        let expected = [
+            ("George W. Bush and J. K. Rowling ate vitamin C.", Pause::Sentence),
+            ("Oranges have it.", Pause::Paragraph),
         ];
         assert_eq!(found, expected.map(|(text, pause)| (text.to_string(), pause)));
         assert_eq!(split("abcdefg", 3).len(), 3);

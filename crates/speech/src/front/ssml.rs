@@ -3,7 +3,7 @@
 use roxmltree::{Document, Node};
 
 use super::english::ipa::arpabet;
-use super::english::numbers;
+use super::say_as::said_as;
 
 /// A part of a text with tags.
 #[derive(Debug, Clone, PartialEq)]
@@ -184,11 +184,10 @@ impl Reader {
             }
             "say-as" => {
                 let (how, text) = (attribute("interpret-as")?, inside());
-                let said = said_as(how, text.trim()).ok_or_else(|| {
-                    format!("has a <say-as> that is to be read as `{how}`, which is not known")
-                })?;
-                // Dates and times are found by their look.
-                let read = !["date", "time", "currency", "unit"].contains(&how);
+                let (said, read) = match said_as(how, node.attribute("format"), text.trim())? {
+                    Some(said) => (said, true),
+                    None => (text.clone(), false),
+                };
                 self.say(&said, rate, read);
             }
             _ => return Err(format!("has a <{name}>, which is not known; known: {KNOWN}")),
@@ -243,25 +242,6 @@ fn factor(rate: &str) -> Result<f64, String> {
     found
         .filter(|factor| (0.1..=10.0).contains(factor))
         .ok_or_else(|| format!("has a <prosody> with the rate `{rate}`, expected `slow`, `120%` or a factor"))
-}
-
-/// How a text is read; none if the manner is not known.
-fn said_as(how: &str, text: &str) -> Option<String> {
-    Some(match how {
-        "characters" | "spell-out" | "verbatim" => {
-            let letters = text.chars().filter(|letter| !letter.is_whitespace());
-            let said = letters.map(|letter| match letter.is_ascii_digit() {
-                true => numbers::spelt(&letter.to_string()),
-                false => letter.to_string(),
-            });
-            said.collect::<Vec<_>>().join(" ")
-        }
-        "cardinal" | "number" => numbers::decimal(text),
-        "ordinal" => numbers::ordinal(text.trim_end_matches(char::is_alphabetic)),
-        "digits" | "telephone" => numbers::spelt(text),
-        "date" | "time" | "currency" | "unit" => text.to_string(),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]
@@ -326,6 +306,14 @@ mod tests {
             ("<speak><prosody rate='-100%'>x</prosody></speak>", "`-100%`"),
             ("<speak><sub>x</sub></speak>", "without `alias`"),
             ("<speak><say-as interpret-as='song'>x</say-as></speak>", "`song`"),
+            (
+                "<speak><say-as interpret-as='cardinal'>hello</say-as></speak>",
+                "`hello`, which is no number",
+            ),
+            (
+                "<speak><say-as interpret-as='date' format='mdy'>31/31/2024</say-as></speak>",
+                "`31/31/2024`",
+            ),
             ("<speak><phoneme ph='ʘ'>x</phoneme></speak>", "`ʘ`"),
             ("<p>x</p>", "expected <speak>"),
         ] {

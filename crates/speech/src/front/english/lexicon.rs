@@ -28,6 +28,11 @@ pub fn is_phoneme(phoneme: &str) -> bool {
     }
 }
 
+/// Whether `phoneme` is a vowel, with a stress or without.
+pub fn is_vowel(phoneme: &str) -> bool {
+    VOWELS.contains(&phoneme.trim_end_matches(['0', '1', '2']))
+}
+
 /// Why a lexicon cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the lexicon {} {problem}", path.display())]
@@ -231,7 +236,7 @@ fn parse(text: &str) -> Result<Vec<(String, Vec<String>)>, String> {
 }
 
 /// What the dictionary says of `word`.
-fn dictionary(word: &str) -> Option<&'static str> {
+pub(super) fn dictionary(word: &str) -> Option<&'static str> {
     let text = DICTIONARY.as_str();
     let line = |at: usize| {
         let begin = text[..at].rfind('\n').map_or(0, |end| end + 1);

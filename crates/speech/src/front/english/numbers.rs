@@ -91,8 +91,11 @@ pub fn old_year(digits: &str) -> String {
 
 /// The years from `digits` on: “nineteen nineties”.
 pub fn decade(digits: &str) -> String {
-    let said = match digits.len() {
-        4 => year(digits),
+    let said = match digits {
+        "00" => "two thousand".to_string(),
+        "100" => "hundred".to_string(),
+        "1000" => "thousand".to_string(),
+        _ if digits.len() == 4 => year(digits),
         _ => cardinal(digits),
     };
     match said.strip_suffix('y') {

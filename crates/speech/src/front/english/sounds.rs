@@ -1,6 +1,7 @@
 //! English text as phonemes.
 
-use super::lexicon::{Lexicon, is_phoneme};
+use super::article::{ends_an_initial, is_letter_a};
+use super::lexicon::{Lexicon, is_phoneme, is_vowel};
 
 /// A text as phonemes and marks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,6 +40,8 @@ pub fn sounds(text: &str, lexicon: &Lexicon, guess: Guess<'_>) -> Result<Sounds,
             let phonemes = given(&inside)?;
             found.say(phonemes, begin, &mut article);
             at = end + 2;
+        } else if ends_an_initial(&letters, at) {
+            at += 1;
         } else if let Some(mark) = mark(letter) {
             // Several marks are one pause.
             let again = found
@@ -58,7 +61,10 @@ pub fn sounds(text: &str, lexicon: &Lexicon, guess: Guess<'_>) -> Result<Sounds,
                 at += 1;
             }
             if word.chars().any(|letter| letter.is_ascii_alphabetic()) {
-                let phonemes = found.word(&word, lexicon, guess);
+                let phonemes = match word.as_str() {
+                    "a" | "A" if is_letter_a(&letters, begin) => lexicon.spell(&word),
+                    _ => found.word(&word, lexicon, guess),
+                };
                 let is_article = word.eq_ignore_ascii_case("the");
                 found.say(phonemes, begin, &mut article);
                 article = is_article.then(|| found.tokens.len() - 1);
@@ -76,8 +82,10 @@ pub fn sounds(text: &str, lexicon: &Lexicon, guess: Guess<'_>) -> Result<Sounds,
 
 impl Sounds {
     fn say(&mut self, phonemes: Vec<String>, place: usize, article: &mut Option<usize>) {
-        let vowel = |phoneme: &String| phoneme.ends_with(['0', '1', '2']);
-        if let (Some(at), true) = (article.take(), phonemes.first().is_some_and(vowel)) {
+        if let (Some(at), true) = (
+            article.take(),
+            phonemes.first().is_some_and(|first| is_vowel(first)),
+        ) {
             self.tokens[at] = "IY0".to_string();
         }
         self.places.extend(std::iter::repeat_n(place, phonemes.len()));
@@ -125,7 +133,7 @@ fn first(token: &str) -> char {
     token.chars().next().unwrap_or(' ')
 }
 
-fn mark(letter: char) -> Option<&'static str> {
+pub(super) fn mark(letter: char) -> Option<&'static str> {
     match letter {
         ',' | ';' | ':' | '—' | '–' | '，' | '；' | '：' | '、' => Some(","),
         '.' | '…' | '。' => Some("."),

@@ -54,6 +54,7 @@ pub const CURRENCIES: &[(char, [&str; 4])] = &[
     ('£', ["pound", "pounds", "penny", "pence"]),
     ('€', ["euro", "euros", "cent", "cents"]),
     ('¥', ["yen", "yen", "sen", "sen"]),
+    ('¢', ["cent", "cents", "", ""]),
 ];
 
 /// What makes numbers large.
@@ -92,9 +93,7 @@ pub const ABBREVIATIONS: &[(&str, &str)] = &[
     ("Mr.", "Mister"),
     ("Mrs.", "Missis"),
     ("Ms.", "Miss"),
-    ("Dr.", "Doctor"),
     ("Prof.", "Professor"),
-    ("St.", "Saint"),
     ("Rev.", "Reverend"),
     ("Hon.", "Honorable"),
     ("Gen.", "General"),
@@ -116,7 +115,6 @@ pub const ABBREVIATIONS: &[(&str, &str)] = &[
     ("Vol.", "Volume"),
     ("vol.", "volume"),
     ("Ch.", "Chapter"),
-    ("pp.", "pages"),
     ("Jan.", "January"),
     ("Feb.", "February"),
     ("Aug.", "August"),
@@ -143,6 +141,63 @@ pub const LAST_ABBREVIATIONS: &[(&str, &str)] = &[
 pub const READ_AS_WORDS: &[&str] = &[
     "NASA", "NATO", "UNESCO", "UNICEF", "LASER", "RADAR", "SCUBA", "AIDS", "OPEC", "FIFA", "ASCII", "JPEG",
     "GIF", "RAM", "ROM", "PIN", "SIM", "COVID", "OK",
+];
+
+/// What is short only before a number.
+pub const BEFORE_NUMBERS: &[(&str, &str)] = &[
+    ("no.", "number"),
+    ("nos.", "numbers"),
+    ("Nos.", "numbers"),
+    ("p.", "page"),
+    ("pp.", "pages"),
+    ("ca.", "circa"),
+    ("ch.", "chapter"),
+    ("sec.", "section"),
+    ("Sec.", "Section"),
+    ("art.", "article"),
+    ("Art.", "Article"),
+    ("para.", "paragraph"),
+    ("eq.", "equation"),
+    ("Eq.", "Equation"),
+    ("ex.", "example"),
+    ("est.", "established"),
+    ("Est.", "Established"),
+];
+
+/// Degrees of learned people.
+pub const DEGREES: &[(&str, &str)] = &[
+    ("Ph.D.", "P H D"),
+    ("Ph.D", "P H D"),
+    ("PhD", "P H D"),
+    ("M.Sc.", "M S C"),
+    ("MSc", "M S C"),
+    ("B.Sc.", "B S C"),
+    ("BSc", "B S C"),
+    ("Ed.D.", "E D D"),
+    ("EdD", "E D D"),
+    ("M.Ed.", "M E D"),
+    ("Psy.D.", "P S Y D"),
+    ("LL.B.", "L L B"),
+    ("LL.M.", "L L M"),
+];
+
+/// Fractions that are one sign.
+pub const FRACTIONS: &[(char, &str)] = &[
+    ('½', "one half"),
+    ('⅓', "one third"),
+    ('⅔', "two thirds"),
+    ('¼', "one quarter"),
+    ('¾', "three quarters"),
+    ('⅕', "one fifth"),
+    ('⅖', "two fifths"),
+    ('⅗', "three fifths"),
+    ('⅘', "four fifths"),
+    ('⅙', "one sixth"),
+    ('⅚', "five sixths"),
+    ('⅛', "one eighth"),
+    ('⅜', "three eighths"),
+    ('⅝', "five eighths"),
+    ('⅞', "seven eighths"),
 ];
 
 /// Signs between words.
@@ -173,9 +228,6 @@ pub const SIGNS: &[(char, &str)] = &[
     ('*', "star"),
     ('^', "to the power of"),
     ('|', "or"),
-    ('½', "one half"),
-    ('¼', "one quarter"),
-    ('¾', "three quarters"),
     ('²', "squared"),
     ('³', "cubed"),
 ];

@@ -1,16 +1,25 @@
 //! Roman numerals of rulers, wars and chapters.
 
-use super::numbers::{cardinal, ordinal};
+use super::super::numbers::{cardinal, ordinal};
+use super::{Rule, word};
 
 /// A name and a numeral behind it.
-pub const AFTER_A_NAME: &str = r"\b(?<name>\p{Lu}\p{Ll}+) (?<all>(?<n>[IVX]{2,}|[VX]))\b";
+const AFTER_A_NAME: &str = r"\b(?<name>\p{Lu}\p{Ll}+) (?<all>(?<n>[IVX]{2,}|[VX]))\b";
 
 /// The numeral of the first of a name, where it cannot be the speaker.
-pub const ONE_AFTER_A_NAME: &str =
+const ONE_AFTER_A_NAME: &str =
     r"\b(?<name>\p{Lu}\p{Ll}+) (?<all>I)(?:[.,;:)’']|\s+(?:and|of|or|was|died)\b|$)";
 
 /// A word for a part of something and its numeral.
-pub const AFTER_A_WORD: &str = r"\b(?<name>\p{Lu}\p{Ll}+) (?<all>(?<n>[IVX]+))\b";
+const AFTER_A_WORD: &str = r"\b(?<name>\p{Lu}\p{Ll}+) (?<all>(?<n>[IVX]+))\b";
+
+pub fn rules() -> Vec<Rule> {
+    vec![
+        word(AFTER_A_NAME, |found| of_a_ruler(&found["name"], &found["n"])),
+        word(ONE_AFTER_A_NAME, |found| of_a_ruler(&found["name"], "I")),
+        word(AFTER_A_WORD, |found| of_a_part(&found["name"], &found["n"])),
+    ]
+}
 
 /// Names that several rulers had.
 const RULERS: &[&str] = &[
@@ -75,7 +84,7 @@ const PARTS: &[&str] = &[
 ];
 
 /// “the third”, if rulers have that name.
-pub fn of_a_ruler(name: &str, numeral: &str) -> Option<String> {
+fn of_a_ruler(name: &str, numeral: &str) -> Option<String> {
     let number = value(numeral)?;
     RULERS
         .contains(&name)
@@ -83,7 +92,7 @@ pub fn of_a_ruler(name: &str, numeral: &str) -> Option<String> {
 }
 
 /// “three”, if parts have that name.
-pub fn of_a_part(name: &str, numeral: &str) -> Option<String> {
+fn of_a_part(name: &str, numeral: &str) -> Option<String> {
     let number = value(numeral)?;
     PARTS.contains(&name).then(|| cardinal(&number.to_string()))
 }

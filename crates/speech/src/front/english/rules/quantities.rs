@@ -1,0 +1,66 @@
+//! Numbers with a unit behind them.
+
+use super::super::numbers::decimal;
+use super::super::units::UNITS;
+use super::{DASH, Found, NUMBER, Rule, alternatives, minus, signed};
+
+pub fn rules() -> Vec<Rule> {
+    let unit = alternatives(
+        UNITS
+            .iter()
+            .map(|(name, ..)| *name)
+            .filter(|name| !name.starts_with('°')),
+    );
+    let from = format!(r"(?:(?<from>{NUMBER}){DASH})?");
+    let scale = r"(?: ?(?<scale>million|billion|trillion|thousand))?";
+    let mut rules = Vec::new();
+    rules.extend(signed(
+        &format!(r"(?:(?<from>{NUMBER}) ?%?{DASH})?(?<n>{NUMBER}) ?%"),
+        |found| {
+            Some(format!(
+                "{}{}{} percent",
+                minus(found),
+                begin(found),
+                decimal(&found["n"])
+            ))
+        },
+    ));
+    rules.extend(signed(
+        &format!(r"{from}(?<n>{NUMBER}){scale}(?<joint> ?|-)(?<u>{unit})(?-u:\b)"),
+        of_unit,
+    ));
+    rules.extend(signed(
+        &format!(r"(?:(?<from>{NUMBER}) ?°?{DASH})?(?<n>{NUMBER})(?<joint>) ?(?<u>°[CF]?)"),
+        of_unit,
+    ));
+    rules
+}
+
+/// Where a range begins.
+fn begin(found: &Found<'_>) -> String {
+    found
+        .get("from")
+        .map_or(String::new(), |from| format!("{} to ", decimal(from)))
+}
+
+fn of_unit(found: &Found<'_>) -> Option<String> {
+    let (name, one, several) = UNITS.iter().find(|(known, ..)| *known == &found["u"])?;
+    let joined = &found["joint"] == "-";
+    // “5-s” is no second.
+    if joined && name.len() == 1 && *name != "m" {
+        return None;
+    }
+    let scale = found
+        .get("scale")
+        .map(|scale| format!(" {scale}"))
+        .unwrap_or_default();
+    let single = &found["n"] == "1" && scale.is_empty() && found.get("from").is_none();
+    // “a five kilometer run”
+    let unit = if single || joined { one } else { several };
+    Some(format!(
+        "{}{}{}{scale} {unit}",
+        minus(found),
+        begin(found),
+        decimal(&found["n"])
+    ))
+}
