@@ -1,7 +1,7 @@
 //! Text in pieces: sentences, or what a voice can say of one.
 
-use super::Word;
 use super::initials::is_initial;
+use super::{Word, bracketed};
 
 /// What is silent behind a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,8 +96,11 @@ fn divide(mut words: Vec<Word>, pause: Pause, most: usize, found: &mut Vec<Piece
             .unwrap_or(0);
         if fit == 0 {
             // One word is too long: what fits of it.
-            let rest = cut(&mut words[0], most);
-            words.insert(1, rest);
+            if let Some(rest) = cut(&mut words[0], most) {
+                words.insert(1, rest);
+            } else if words.len() == 1 {
+                break;
+            }
             fit = 1;
         }
         // The last clause that fits, unless that would leave a stub.
@@ -116,18 +119,45 @@ fn divide(mut words: Vec<Word>, pause: Pause, most: usize, found: &mut Vec<Piece
     found.push(Piece { words, pause });
 }
 
-/// Leaves `most` characters in `word` and gives back the others.
-fn cut(word: &mut Word, most: usize) -> Word {
-    let at = word
-        .said
-        .char_indices()
-        .nth(most)
-        .map_or(word.said.len(), |(at, _)| at);
-    let rest = word.said.split_off(at);
-    Word {
+/// Leaves about `most` characters in `word` and gives back the others, if there are any. Phonemes are whole in both, and
+/// in brackets.
+fn cut(word: &mut Word, most: usize) -> Option<Word> {
+    let said = &word.said;
+    let at = said.char_indices().nth(most)?.0;
+    let phonemes = bracketed(said)
+        .into_iter()
+        .find(|phonemes| phonemes.start < at && at < phonemes.end);
+    let (first, rest) = match phonemes {
+        Some(phonemes) => {
+            let (begin, end) = (phonemes.start + 2, phonemes.end - 2);
+            let is_between = |blank: &usize| {
+                !said[begin..*blank].trim().is_empty() && !said[*blank..end].trim().is_empty()
+            };
+            let blanks = || {
+                said[begin..end]
+                    .match_indices(' ')
+                    .map(|(blank, _)| begin + blank)
+                    .filter(is_between)
+            };
+            let blank = blanks()
+                .take_while(|blank| *blank <= at)
+                .last()
+                .or(blanks().next());
+            match blank {
+                Some(blank) => (
+                    format!("{}]]", &said[..blank]),
+                    format!("[[{}", &said[blank + 1..]),
+                ),
+                None => (said[..phonemes.end].to_string(), said[phonemes.end..].to_string()),
+            }
+        }
+        None => (said[..at].to_string(), said[at..].to_string()),
+    };
+    word.said = first;
+    (!rest.is_empty()).then(|| Word {
         written: word.written.clone(),
         said: rest,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -169,6 +199,31 @@ mod tests {
         assert_eq!(found, expected.map(|(text, pause)| (text.to_string(), pause)));
         assert_eq!(split("abcdefg", 3).len(), 3);
         assert_eq!(split(" \n\n ", 3), []);
+    }
+
+    #[test]
+    fn phonemes_are_never_cut() {
+        let phonemes = "AH0 ".repeat(100);
+        for (text, most) in [
+            (format!("one [[{phonemes}]], two"), 50),
+            (format!("[[{phonemes}]]"), 5),
+            ("[[ AH0]] [[AH0AH0AH0]]x".to_string(), 3),
+            ("[[AH0 ]]".to_string(), 1),
+        ] {
+            let count = text.matches("AH0").count();
+            let pieces = split(&text, most);
+            let said: Vec<&str> = pieces.iter().map(|(text, _)| text.as_str()).collect();
+            assert!(pieces.iter().all(|(text, _)| !text.is_empty()));
+            assert_eq!(said.concat().matches("AH0").count(), count, "{said:?}");
+            for piece in said {
+                assert!(piece.chars().count() <= most + 10, "{piece}");
+                assert_eq!(
+                    piece.matches("[[").count(),
+                    piece.matches("]]").count(),
+                    "{piece}"
+                );
+            }
+        }
     }
 
     proptest! {

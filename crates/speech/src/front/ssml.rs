@@ -1,5 +1,7 @@
 //! SSML, as far as all voices can follow: `speak`, `p`, `s`, `break`, `prosody rate`, `say-as`, `sub`, `phoneme`.
 
+use std::ops::Range;
+
 use roxmltree::{Document, Node};
 
 use super::english::ipa::arpabet;
@@ -14,8 +16,8 @@ pub enum Part {
         text: String,
         /// How fast, as a factor.
         rate: f64,
-        /// Figures and signs stay as they are: they were read by a tag.
-        read: bool,
+        /// The parts of it, in bytes, that stay as they are: they were read by a tag.
+        read: Vec<Range<usize>>,
     },
     /// Seconds of silence.
     Silence(f64),
@@ -61,6 +63,7 @@ pub fn parts(text: &str, phonemes: Phonemes) -> Result<Vec<Part>, String> {
     }
     let mut reader = Reader {
         parts: Vec::new(),
+        ended: false,
         phonemes,
     };
     reader.children(root, 1.0)?;
@@ -106,6 +109,8 @@ fn depth(text: &str) -> usize {
 
 struct Reader {
     parts: Vec<Part>,
+    /// Whether what comes next is another sentence.
+    ended: bool,
     phonemes: Phonemes,
 }
 
@@ -121,13 +126,31 @@ impl Reader {
         Ok(())
     }
 
+    /// Goes on with the last text if that is as fast: tags within a sentence do not divide it.
     fn say(&mut self, text: &str, rate: f64, read: bool) {
-        if !text.trim().is_empty() {
+        let goes_on = matches!(self.parts.last(), Some(Part::Text { rate: last, .. }) if *last == rate);
+        if !goes_on || self.ended {
+            if text.trim().is_empty() {
+                return;
+            }
             self.parts.push(Part::Text {
-                text: text.to_string(),
+                text: String::new(),
                 rate,
-                read,
+                read: Vec::new(),
             });
+            self.ended = false;
+        }
+        if let Some(Part::Text {
+            text: all,
+            read: parts,
+            ..
+        }) = self.parts.last_mut()
+        {
+            let begin = all.len();
+            all.push_str(text);
+            if read {
+                parts.push(begin..all.len());
+            }
         }
     }
 
@@ -144,6 +167,7 @@ impl Reader {
         };
         match name {
             "p" | "s" => {
+                self.ended = true;
                 self.children(node, rate)?;
                 self.parts
                     .push(Part::Silence(if name == "p" { 0.6 } else { 0.3 }));
@@ -248,11 +272,12 @@ fn factor(rate: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
 
-    fn text(text: &str, rate: f64, read: bool) -> Part {
+    fn text(text: &str, rate: f64, read: &[&str]) -> Part {
+        let place = |part: &&str| text.find(part).map(|at| at..at + part.len());
         Part::Text {
             text: text.to_string(),
             rate,
-            read,
+            read: read.iter().filter_map(place).collect(),
         }
     }
 
@@ -264,29 +289,65 @@ mod tests {
             Phonemes::None,
         );
         let expected = vec![
-            text("Hi", 1.0, false),
+            text("Hi", 1.0, &[]),
             Part::Silence(0.5),
-            text("you ", 0.75, false),
-            text("one two", 0.75, true),
-            text("A & B", 1.0, false),
+            text("you one two", 0.75, &["one two"]),
+            text("A & B", 1.0, &[]),
             Part::Silence(0.3),
             Part::Silence(0.6),
-            text("World Wide Web", 1.0, false),
-            text("ch", 1.0, false),
+            text("World Wide Webch", 1.0, &[]),
         ];
         assert_eq!(found, Ok(expected));
         assert_eq!(
             parts("<speak><phoneme ph='ˈa'>x</phoneme></speak>", Phonemes::Alone),
-            Ok(vec![text("ˈa", 1.0, true)])
+            Ok(vec![text("ˈa", 1.0, &["ˈa"])])
         );
         assert_eq!(
             parts(
                 "<speak><phoneme ph='həˈloʊ'>x</phoneme></speak>",
                 Phonemes::Bracketed
             ),
-            Ok(vec![text("[[HH AH0 L OW1]]", 1.0, true)])
+            Ok(vec![text("[[HH AH0 L OW1]]", 1.0, &["[[HH AH0 L OW1]]"])])
         );
         assert!(is_ssml("  <speak version='1.1'>") && !is_ssml("<speaker>") && !is_ssml("speak"));
+    }
+
+    #[test]
+    fn tags_within_a_sentence_do_not_divide_it() {
+        for (document, expected) in [
+            (
+                "Call <say-as interpret-as='digits'>12</say-as> now.",
+                vec![text("Call one two now.", 1.0, &["one two"])],
+            ),
+            ("tom<emphasis>ato</emphasis>es", vec![text("tomatoes", 1.0, &[])]),
+            (
+                "the <sub alias='World Wide Web'>WWW</sub>, <emphasis>too</emphasis>",
+                vec![text("the World Wide Web, too", 1.0, &[])],
+            ),
+            (
+                "a <phoneme ph='həˈloʊ'>x</phoneme>.",
+                vec![text("a [[HH AH0 L OW1]].", 1.0, &["[[HH AH0 L OW1]]"])],
+            ),
+            (
+                "a <prosody rate='slow'>b</prosody> c",
+                vec![text("a ", 1.0, &[]), text("b", 0.75, &[]), text(" c", 1.0, &[])],
+            ),
+            (
+                "a <prosody rate='medium'>b</prosody> c",
+                vec![text("a b c", 1.0, &[])],
+            ),
+            (
+                "a<s>b</s>",
+                vec![text("a", 1.0, &[]), text("b", 1.0, &[]), Part::Silence(0.3)],
+            ),
+            (
+                "a<break/> b",
+                vec![text("a", 1.0, &[]), Part::Silence(0.4), text(" b", 1.0, &[])],
+            ),
+        ] {
+            let found = parts(&format!("<speak>{document}</speak>"), Phonemes::Bracketed);
+            assert_eq!(found, Ok(expected), "{document}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::features::MelShape;
-use crate::front::english::lexicon::Lexicon;
+use crate::front::english::lexicon::{Lexicon, is_vowel};
 use crate::models::fastspeech2::{FastSpeech2, Manner, Said, WITH_VOCODER};
 use crate::models::vocos;
 
@@ -207,7 +207,7 @@ impl FastSpeech2Voice {
         get(token).or_else(|| match token {
             "?" | "!" | "," => get("."),
             _ => {
-                let vowel = token.strip_suffix(['0', '1', '2'])?;
+                let vowel = Some(token.trim_end_matches(['0', '1', '2'])).filter(|token| is_vowel(token))?;
                 ["1", "0", "2", ""]
                     .iter()
                     .find_map(|stress| get(&format!("{vowel}{stress}")))

@@ -10,6 +10,8 @@ mod times;
 mod vits;
 mod vocoder;
 
+use std::ops::Range;
+
 use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -256,7 +258,7 @@ impl TextToSpeech {
             false => vec![Part::Text {
                 text: text.to_string(),
                 rate: 1.0,
-                read: false,
+                read: Vec::new(),
             }],
         };
         for part in parts {
@@ -264,7 +266,7 @@ impl TextToSpeech {
                 Part::Silence(seconds) => {
                     self.tell(&mut telling, self.silent(seconds * self.options.pause))?
                 }
-                Part::Text { text, rate, read } => self.say_text(&text, rate, read, &mut telling)?,
+                Part::Text { text, rate, read } => self.say_text(&text, rate, &read, &mut telling)?,
             };
             if !goes_on {
                 return Ok(());
@@ -277,14 +279,19 @@ impl TextToSpeech {
     }
 
     /// Whether the sink wants more.
-    fn say_text(&self, text: &str, rate: f64, read: bool, telling: &mut Telling<'_>) -> Result<bool, Error> {
-        if self.voice.wants_phonemes() && !read {
+    fn say_text(
+        &self,
+        text: &str,
+        rate: f64,
+        read: &[Range<usize>],
+        telling: &mut Telling<'_>,
+    ) -> Result<bool, Error> {
+        let is_read = |at| read.iter().any(|part| part.contains(&at));
+        let mut others = text.char_indices().filter(|(at, _)| !is_read(*at));
+        if self.voice.wants_phonemes() && others.any(|(_, letter)| !letter.is_whitespace()) {
             return Err(Error::NeedsPhonemes);
         }
-        let words = match self.english && !read {
-            true => front::english::words(text),
-            false => front::verbatim(text),
-        };
+        let words = front::words(text, read, self.english);
         let mut pieces = front::pieces(text, words, self.voice.most_characters())
             .into_iter()
             .peekable();

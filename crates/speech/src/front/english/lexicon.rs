@@ -114,23 +114,6 @@ impl Lexicon {
 
     /// Of a word that is another one with an ending.
     fn inflected(&self, word: &str) -> Option<Vec<String>> {
-        let ends = |phonemes: &[String], sounds: &[&str]| {
-            phonemes
-                .last()
-                .is_some_and(|last| sounds.contains(&last.as_str()))
-        };
-        let with = |mut phonemes: Vec<String>, ending: &[&str]| {
-            phonemes.extend(ending.iter().map(ToString::to_string));
-            phonemes
-        };
-        let plural = |stem: Vec<String>| {
-            let ending: &[&str] = match () {
-                () if ends(&stem, &["S", "Z", "SH", "ZH", "CH", "JH"]) => &["IH0", "Z"],
-                () if ends(&stem, &["P", "T", "K", "F", "TH"]) => &["S"],
-                () => &["Z"],
-            };
-            with(stem, ending)
-        };
         let past = |stem: Vec<String>| {
             let ending: &[&str] = match () {
                 () if ends(&stem, &["T", "D"]) => &["IH0", "D"],
@@ -207,6 +190,27 @@ impl Lexicon {
             })
             .collect()
     }
+}
+
+fn ends(phonemes: &[String], sounds: &[&str]) -> bool {
+    phonemes
+        .last()
+        .is_some_and(|last| sounds.contains(&last.as_str()))
+}
+
+fn with(mut phonemes: Vec<String>, ending: &[&str]) -> Vec<String> {
+    phonemes.extend(ending.iter().map(ToString::to_string));
+    phonemes
+}
+
+/// Several of what sounds like `stem`, or what belongs to it.
+pub(super) fn plural(stem: Vec<String>) -> Vec<String> {
+    let ending: &[&str] = match () {
+        () if ends(&stem, &["S", "Z", "SH", "ZH", "CH", "JH"]) => &["IH0", "Z"],
+        () if ends(&stem, &["P", "T", "K", "F", "TH"]) => &["S"],
+        () => &["Z"],
+    };
+    with(stem, ending)
 }
 
 /// Words and their phonemes, a word a line.

@@ -1,7 +1,7 @@
 //! English text as phonemes.
 
 use super::article::{ends_an_initial, is_letter_a};
-use super::lexicon::{Lexicon, is_phoneme, is_vowel};
+use super::lexicon::{Lexicon, is_phoneme, is_vowel, plural};
 
 /// A text as phonemes and marks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,6 +61,11 @@ pub fn sounds(text: &str, lexicon: &Lexicon, guess: Guess<'_>) -> Result<Sounds,
                 at += 1;
             }
             if word.chars().any(|letter| letter.is_ascii_alphabetic()) {
+                let behind_phonemes = begin > 1 && letters[begin - 2..begin] == [']', ']'];
+                if word == "'s" && behind_phonemes {
+                    found.pluralise();
+                    continue;
+                }
                 let phonemes = match word.as_str() {
                     "a" | "A" if is_letter_a(&letters, begin) => lexicon.spell(&word),
                     _ => found.word(&word, lexicon, guess),
@@ -90,6 +95,14 @@ impl Sounds {
         }
         self.places.extend(std::iter::repeat_n(place, phonemes.len()));
         self.tokens.extend(phonemes);
+    }
+
+    /// The ending of several of what was said last.
+    fn pluralise(&mut self) {
+        let said = std::mem::take(&mut self.tokens);
+        self.tokens = plural(said);
+        let place = self.places.last().copied().unwrap_or_default();
+        self.places.resize(self.tokens.len(), place);
     }
 
     fn word(&mut self, word: &str, lexicon: &Lexicon, guess: Guess<'_>) -> Vec<String> {
@@ -202,6 +215,20 @@ mod tests {
                 "a [[T AH0 M AA1 T OW2]] (café)",
                 "AH0 T AH0 M AA1 T OW2 K AH0 F EY1",
             ),
+            ("[[B AH1 S]]'s [[K AE1 T]]’s", "B AH1 S IH0 Z K AE1 T S"),
+            (
+                "the CIA of the C I A",
+                "DH AH0 S IY1 AY1 EY1 AH1 V DH AH0 S IY1 AY1 EY1",
+            ),
+            (
+                "by A. Lincoln, plan A",
+                "B AY1 EY1 L IH1 NG K AH0 N , P L AE1 N EY1",
+            ),
+            (
+                "the C E O's D V D's",
+                "DH AH0 S IY1 IY1 OW1 Z D IY1 V IY1 D IY1 Z",
+            ),
+            ("the [[AA]] [[AA P]]", "DH IY0 AA AA P"),
             ("well-known 'quotes'", "W EH1 L N OW1 N K W OW1 T S"),
             ("teapotlid", "T IY1 P AA2 T L IH1 D"),
             ("...", ""),
