@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use sensorium::SpeechToTextOptions;
 use sensorium::hub::Model;
@@ -14,7 +14,7 @@ use sensorium::train::recipes::asr::strings;
 use sensorium::train::recordings::Recording;
 use serde_json::json;
 
-use super::recordings::RecordingArgs;
+use super::recordings::{LeftOut, RecordingArgs};
 use crate::context::Context;
 use crate::{print, progress, table};
 
@@ -108,11 +108,23 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let bar = progress::items(chosen.len() as u64, "recordings", context.shows_progress());
     let (begin, mut seconds) = (Instant::now(), 0.0);
     let mut results = Vec::with_capacity(chosen.len());
+    let mut left_out = LeftOut::default();
     let (mut words, mut characters) = (Errors::default(), Errors::default());
     for (name, audio, said) in chosen {
-        let audio = audio()?;
-        seconds += audio.seconds();
-        let heard = recognizer.transcribe(&audio)?.text;
+        bar.inc(1);
+        let heard = audio().and_then(|audio| {
+            let heard = recognizer.transcribe(&audio);
+            let heard = heard.with_context(|| format!("{name} cannot be used"))?;
+            seconds += audio.seconds();
+            Ok(heard.text)
+        });
+        let heard = match heard {
+            Ok(heard) => heard,
+            Err(error) => {
+                left_out.add(&name, &error);
+                continue;
+            }
+        };
         let [said, heard] = [said, heard].map(|text| alike(&text));
         let errors = word_errors(&said, &heard);
         words = words.plus(&errors);
@@ -123,9 +135,9 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             heard,
             words: errors,
         });
-        bar.inc(1);
     }
     bar.finish_and_clear();
+    left_out.check(results.len())?;
     let speed = seconds / begin.elapsed().as_secs_f64();
     results.sort_by_key(|result| std::cmp::Reverse(result.words.count()));
     let whole = results.iter().filter(|result| result.words.count() == 0).count();
@@ -139,9 +151,9 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         print::json(&json!({
             "wer": words.rate(), "cer": characters.rate(), "words": words, "characters": characters,
             "recordings": count, "without_error": whole, "times_real_time": speed,
-            "worst": worst.collect::<Vec<_>>(),
+            "worst": worst.collect::<Vec<_>>(), "left_out": left_out.json(),
         }))?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(left_out.exit_code());
     }
     let row = |name: &str, errors: &Errors| {
         let numbers = [
@@ -169,8 +181,9 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
             result.name, result.said, result.heard
         );
     }
+    text += &left_out.text();
     print::text(&text)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(left_out.exit_code())
 }
 
 type Sound = Box<dyn FnOnce() -> Result<Audio>>;

@@ -1,10 +1,12 @@
 //! The flags of evaluations on recordings.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use sensorium::train::recordings::{self, Part, Recording};
+use serde_json::{Value, json};
 
 use crate::context::Context;
 
@@ -53,5 +55,49 @@ impl RecordingArgs {
             bail!("{} has no such recordings", self.data.display());
         }
         Ok(chosen)
+    }
+}
+
+/// Recordings that could not be used, and why.
+#[derive(Debug, Default)]
+pub struct LeftOut(Vec<(String, String)>);
+
+impl LeftOut {
+    /// Adds the recording called `name`, which `error` says, too.
+    pub fn add(&mut self, name: &str, error: &anyhow::Error) {
+        self.0.push((name.to_string(), format!("{error:#}")));
+    }
+
+    /// Fails if none was `used`.
+    pub fn check(&self, used: usize) -> Result<()> {
+        match self.0.first() {
+            Some((_, why)) if used == 0 => bail!("no recording could be used: {why}"),
+            _ => Ok(()),
+        }
+    }
+
+    /// What to say of them behind a result.
+    pub fn text(&self) -> String {
+        let lines: String = self.0.iter().map(|(_, why)| format!("  {why}\n")).collect();
+        match self.0.len() {
+            0 => String::new(),
+            1 => format!("\n1 recording is not counted:\n{lines}"),
+            count => format!("\n{count} recordings are not counted:\n{lines}"),
+        }
+    }
+
+    /// The same for a program.
+    pub fn json(&self) -> Value {
+        let all = self.0.iter();
+        all.map(|(name, why)| json!({ "input": name, "error": why }))
+            .collect()
+    }
+
+    /// The command's exit status.
+    pub fn exit_code(&self) -> ExitCode {
+        match self.0.is_empty() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        }
     }
 }
