@@ -1,5 +1,6 @@
 //! What every recipe does around its training.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -51,11 +52,28 @@ impl<'a> Session<'a> {
         D: Dataset<Batch = O::Batch>,
         O: Objective,
     {
+        self.run_with(plan, objective, loader, |_| Ok(()))
+    }
+
+    /// The same, where `write` writes the model's other files to the run's folder, once it is sure that it is this
+    /// run's.
+    pub(super) fn run_with<D, O>(
+        self,
+        plan: Plan<'_>,
+        objective: &O,
+        loader: &Loader<D>,
+        write: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<Run>
+    where
+        D: Dataset<Batch = O::Batch>,
+        O: Objective,
+    {
         let mut trainer = Trainer::new(plan.trainer, plan.params, plan.settings.clone(), self.folder)?
             .with_stop_flag(self.stop)
             .save_every(self.save_every);
         let file = trainer.folder().file("config.json");
         sensorium_hub::atomic::write_bytes(&file, &plan.model)?;
+        write(trainer.folder().path())?;
         let mut recorder = Recorder::new(self.callback, &trainer, plan.settings, plan.params, self.device);
         let outcome = trainer.run(objective, loader, &mut recorder)?;
         let record = recorder.finish(trainer.progress().seconds)?;
@@ -88,12 +106,13 @@ pub(super) struct Run {
 }
 
 /// The settings of a run as they are recorded, with a digest of the data: with other data it is another run.
-pub(super) fn described<'a>(
+pub(super) fn described(
     settings: &impl Serialize,
-    data: impl IntoIterator<Item = &'a [u8]>,
+    data: impl IntoIterator<Item = impl AsRef<[u8]>>,
 ) -> Result<Value> {
     let mut digest = Sha256::new();
     for part in data {
+        let part = part.as_ref();
         digest.update((part.len() as u64).to_le_bytes());
         digest.update(part);
     }

@@ -99,12 +99,9 @@ pub fn train(
         let message = "there must be recordings of two classes to learn, and some to validate on";
         return Err(TrainError::Settings(message.to_string()));
     }
-    let file = session.folder.file("preprocessor_config.json");
-    sensorium_hub::atomic::write_bytes(&file, &pretty(&settings.features)?)?;
-
     let plan = Plan {
         trainer: settings.trainer.clone(),
-        settings: described(settings, digest(&[&train, &validation]).iter().map(Vec::as_slice))?,
+        settings: described(settings, digest(&[&train, &validation]))?,
         params: &params,
         model: pretty(&settings.model)?,
     };
@@ -134,7 +131,11 @@ pub fn train(
     };
     let seed = mix(settings.trainer.seed, &[0]);
     let loader = Loader::new(recordings(train, settings.shaping), 1, seed, session.workers);
-    let run = session.run(plan, &learner, &loader)?;
+    let features = pretty(&settings.features)?;
+    let run = session.run_with(plan, &learner, &loader, |folder| {
+        let file = folder.join("preprocessor_config.json");
+        Ok(sensorium_hub::atomic::write_bytes(&file, &features)?)
+    })?;
     Ok(Report {
         outcome: run.outcome,
         record: run.record,

@@ -109,13 +109,9 @@ pub fn train(
             "there is no recording to learn or none to validate on whose text the vocabulary can write";
         return Err(TrainError::Settings(message.to_string()));
     }
-    vocabulary.save(session.folder.path())?;
-    let file = session.folder.file("preprocessor_config.json");
-    sensorium_hub::atomic::write_bytes(&file, &pretty(&settings.features)?)?;
-
     let plan = Plan {
         trainer: settings.trainer.clone(),
-        settings: described(settings, digest(&[&train, &validation]).iter().map(Vec::as_slice))?,
+        settings: described(settings, digest(&[&train, &validation]))?,
         params: &params,
         model: pretty(&settings.model)?,
     };
@@ -150,7 +146,12 @@ pub fn train(
         device: session.device,
     };
     let loader = Loader::new(recordings, 1, seed, session.workers);
-    let run = session.run(plan, &learner, &loader)?;
+    let features = pretty(&settings.features)?;
+    let run = session.run_with(plan, &learner, &loader, |folder| {
+        vocabulary.save(folder)?;
+        let file = folder.join("preprocessor_config.json");
+        Ok(sensorium_hub::atomic::write_bytes(&file, &features)?)
+    })?;
     Ok(Report {
         outcome: run.outcome,
         record: run.record,
@@ -199,16 +200,14 @@ fn cut_to_words(
     true
 }
 
-/// What tells one data set from another.
-pub(super) fn digest(sets: &[&Vec<Example>]) -> Vec<Vec<u8>> {
+/// What tells one data set from another, a recording at a time.
+pub(super) fn digest<'a>(sets: &'a [&'a Vec<Example>]) -> impl Iterator<Item = Vec<u8>> + 'a {
     let examples = sets.iter().flat_map(|set| set.iter());
-    examples
-        .map(|example| {
-            let sound = example.samples.iter().flat_map(|x| x.to_le_bytes());
-            let target = example.target.iter().flat_map(|id| (*id as u64).to_le_bytes());
-            sound.chain(target).collect()
-        })
-        .collect()
+    examples.map(|example| {
+        let sound = example.samples.iter().flat_map(|x| x.to_le_bytes());
+        let target = example.target.iter().flat_map(|id| (*id as u64).to_le_bytes());
+        sound.chain(target).collect()
+    })
 }
 
 /// Strings of `recordings`, drawn by `seed`: 2 to `most` of them with silence in between, and what is said in each.

@@ -86,12 +86,6 @@ pub fn train(settings: &Settings, model: &Model, corpus: &Corpus, session: Sessi
         );
         return Err(TrainError::Settings(message));
     }
-    for file in COPIED {
-        if let Some(bytes) = model.read(file)? {
-            sensorium_hub::atomic::write_bytes(&session.folder.file(file), &bytes)?;
-        }
-    }
-
     let mut config = settings.model.clone();
     for name in ["dtype", "torch_dtype"] {
         if let Some(kind) = config.get_mut(name) {
@@ -100,7 +94,7 @@ pub fn train(settings: &Settings, model: &Model, corpus: &Corpus, session: Sessi
     }
     let plan = Plan {
         trainer: settings.trainer.clone(),
-        settings: described(settings, digest(&[&train, &validation]).iter().map(Vec::as_slice))?,
+        settings: described(settings, digest(&[&train, &validation]))?,
         params: &params,
         model: pretty(&config)?,
     };
@@ -130,7 +124,14 @@ pub fn train(settings: &Settings, model: &Model, corpus: &Corpus, session: Sessi
     let seed = mix(settings.trainer.seed, &[0]);
     let recordings = recordings(train, settings.shaping, augment);
     let loader = Loader::new(recordings, 1, seed, session.workers);
-    let run = session.run(plan, &learner, &loader)?;
+    let run = session.run_with(plan, &learner, &loader, |folder| {
+        for file in COPIED {
+            if let Some(bytes) = model.read(file)? {
+                sensorium_hub::atomic::write_bytes(&folder.join(file), &bytes)?;
+            }
+        }
+        Ok(())
+    })?;
     Ok(Report {
         outcome: run.outcome,
         record: run.record,
