@@ -65,6 +65,8 @@ struct Store {
     trainable: bool,
     /// Beginnings of the names of tensors that are not learned.
     frozen: Vec<String>,
+    /// Beginnings of the names of tensors that are drawn, whatever is stored.
+    drawn: Vec<String>,
     seed: i64,
     device: Device,
     kind: Kind,
@@ -96,6 +98,7 @@ impl Params {
             source,
             trainable,
             frozen: Vec::new(),
+            drawn: Vec::new(),
             seed,
             device: Device::Cpu,
             given: Mutex::default(),
@@ -129,6 +132,18 @@ impl Params {
     /// If a tensor has been given out already.
     pub fn freezing(self, prefix: &str) -> Self {
         self.with(|store| store.frozen.push(prefix.to_string()))
+    }
+
+    /// Tensors whose names begin with `prefix` are freshly initialised, as [`fresh`](Self::fresh) ones are by `seed`,
+    /// whether they are stored or not: a head for other classes.
+    ///
+    /// # Panics
+    /// If a tensor has been given out already.
+    pub fn drawing(self, prefix: &str, seed: i64) -> Self {
+        self.with(|store| {
+            store.drawn.push(prefix.to_string());
+            store.seed = seed;
+        })
     }
 
     fn with(mut self, change: impl FnOnce(&mut Store)) -> Self {
@@ -174,10 +189,11 @@ impl Params {
         self.get(name, shape, init, Role::Buffer)
     }
 
-    /// Whether the checkpoint has the tensor `name`; `None` if there is no checkpoint.
+    /// Whether the checkpoint has the tensor `name`, or it is drawn; `None` if there is no checkpoint.
     pub fn has(&self, name: &str) -> Option<bool> {
         let source = self.store.source.as_ref()?;
-        Some(source.shape(&self.full(name)).is_some())
+        let name = self.full(name);
+        Some(self.store.draws(&name) || source.shape(&name).is_some())
     }
 
     /// Every tensor given out so far, in that order, sharing storage with the model's.
@@ -246,8 +262,8 @@ impl Params {
         let name = self.full(name);
         let store = &*self.store;
         let tensor = match &store.source {
-            Some(source) => store.read(source.as_ref(), &name, shape, role)?,
-            None => {
+            Some(source) if !store.draws(&name) => store.read(source.as_ref(), &name, shape, role)?,
+            _ => {
                 tch::manual_seed(seed_of(store.seed, &name));
                 init.tensor(shape, store.kind, store.device)
             }
@@ -268,6 +284,10 @@ impl Store {
     fn given(&self) -> MutexGuard<'_, Vec<Param>> {
         // A push is whole or not there.
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn draws(&self, name: &str) -> bool {
+        self.drawn.iter().any(|prefix| name.starts_with(prefix))
     }
 
     fn read(

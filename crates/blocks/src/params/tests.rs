@@ -56,6 +56,21 @@ fn frozen_tensors_are_saved_but_not_learned() {
 }
 
 #[test]
+fn drawn_tensors_are_fresh_ones_whatever_is_stored() {
+    let params = Params::trainable(source()).drawing("a.", 7).drawing("head.", 7);
+    let fresh = Params::fresh(7);
+    for (name, shape) in [("a.weight", [5, 3]), ("head.weight", [4, 2])] {
+        assert_eq!(params.has(name), Some(true));
+        let drawn = params.weight(name, &shape, Init::He).unwrap();
+        assert!(drawn.requires_grad());
+        assert!(drawn.equal(&fresh.weight(name, &shape, Init::He).unwrap()));
+    }
+    let stored = params.weight("b", &[4, 1], Init::He).unwrap();
+    assert!(stored.eq(1.0).all().int64_value(&[]) == 1);
+    assert_eq!(params.has("c"), Some(false));
+}
+
+#[test]
 fn fresh_values_depend_on_seed_and_name_only() {
     let draw = |seed, names: [&str; 2]| {
         let params = Params::fresh(seed);

@@ -4,7 +4,7 @@ use sensorium_blocks::{BuildError, Init, Linear, Params, in_f32};
 use serde_json::Value;
 use tch::{Device, Tensor};
 
-use super::{SpeechEncoder, States};
+use super::{Hidden, SpeechEncoder, States};
 use crate::features::{Extractor, Features};
 
 /// Scores the tokens, "nothing new" among them, of each state.
@@ -45,13 +45,25 @@ impl CtcNetwork {
 
     /// Scores, `[batch, steps, tokens]` in `f32`, and the states; with `all`, those of each layer.
     pub fn forward(&self, features: &Features, all: bool, train: bool) -> (Tensor, States) {
+        let kind = self.head.kind();
+        let states = self.encoder.forward(features, self.device, kind, all, train);
+        (self.score(&states, train), states)
+    }
+
+    /// The same to learn from, with some states `hidden`.
+    pub fn learn(&self, features: &Features, hidden: Option<&Hidden>) -> (Tensor, States) {
+        let kind = self.head.kind();
         let states = self
             .encoder
-            .forward(features, self.device, self.head.kind(), all, train);
+            .forward_hiding(features, hidden, self.device, kind, false, true);
+        (self.score(&states, true), states)
+    }
+
+    fn score(&self, states: &States, train: bool) -> Tensor {
         let x = match train && self.dropout > 0.0 {
             true => states.last.dropout(self.dropout, true),
             false => states.last.shallow_clone(),
         };
-        (in_f32(&self.head.forward(&x)), states)
+        in_f32(&self.head.forward(&x))
     }
 }

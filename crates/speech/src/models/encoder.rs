@@ -34,6 +34,16 @@ pub struct States {
     pub keep: Option<Tensor>,
 }
 
+/// What a network is not shown while it learns, so that it does with less (SpecAugment on states, arXiv 2006.11477,
+/// section 3).
+#[derive(Debug)]
+pub struct Hidden {
+    /// States, `[batch, steps]` of truth values.
+    pub steps: Tensor,
+    /// Features of all states, `[batch, hidden]` of truth values.
+    pub features: Tensor,
+}
+
 impl SpeechEncoder {
     /// Builds the network that `config` describes from `params`, whose names begin with the model's type.
     ///
@@ -92,12 +102,33 @@ impl SpeechEncoder {
         }
     }
 
+    /// States of that many samples before the layers, if some of them can be hidden.
+    pub fn steps(&self, samples: i64) -> Option<i64> {
+        match &self.network {
+            Network::Samples(network) => Some(network.steps(samples)),
+            Network::Bands(_) => None,
+        }
+    }
+
     /// The states of a batch; with `all`, also each layer's. With `train`, dropout is on.
     pub fn forward(&self, features: &Features, device: Device, kind: Kind, all: bool, train: bool) -> States {
+        self.forward_hiding(features, None, device, kind, all, train)
+    }
+
+    /// The same with some `hidden`, where there are [`steps`](Self::steps) to hide.
+    pub fn forward_hiding(
+        &self,
+        features: &Features,
+        hidden: Option<&Hidden>,
+        device: Device,
+        kind: Kind,
+        all: bool,
+        train: bool,
+    ) -> States {
         let values = features.values.to_device(device).to_kind(kind);
         let mask = features.mask.as_ref().map(|mask| mask.to_device(device));
         match &self.network {
-            Network::Samples(network) => network.forward(&values, mask.as_ref(), all, train),
+            Network::Samples(network) => network.forward(&values, mask.as_ref(), hidden, all, train),
             Network::Bands(network) => network.forward(&values, mask.as_ref(), all, train),
         }
     }

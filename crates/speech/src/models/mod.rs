@@ -16,4 +16,4 @@ pub mod wav2vec2;
 pub mod wav2vec2_bert;
 pub mod whisper;
 
-pub use encoder::{MODEL_TYPES, SpeechEncoder, States};
+pub use encoder::{Hidden, MODEL_TYPES, SpeechEncoder, States};

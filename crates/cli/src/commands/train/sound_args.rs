@@ -85,7 +85,8 @@ pub struct ChangeArgs {
     /// Other microphones, walls, and knocks in the pauses
     #[arg(long)]
     rooms: bool,
-    /// SpecAugment: stretches of time and of the spectrum that are silenced [default: 2]
+    /// SpecAugment: stretches of time and of the spectrum that are silenced, or of the states of wav2vec2, HuBERT and
+    /// WavLM [default: 2; of these what their checkpoint says]
     #[arg(long, value_name = "N")]
     pub masks: Option<usize>,
 }

@@ -1,15 +1,18 @@
 //! wav2vec 2.0 (arXiv 2006.11477), HuBERT (arXiv 2106.07447) and WavLM (arXiv 2110.13900): samples to a state each 20 ms.
 
+mod convs;
+
 use sensorium_blocks::{
-    Activation, Attention, Block, BuildError, ConfigProblem, Conv1d, Conv1dShape, GatedAttention, GroupNorm,
-    Heads, Init, LayerNorm, Linear, Mask, Mlp, Norm, Params, Pass, Projections, RelativeBias, SelfAttention,
-    Wiring, divide, size,
+    Activation, Attention, Block, BuildError, ConfigProblem, Conv1d, Conv1dShape, GatedAttention, Heads,
+    Init, LayerNorm, Linear, Mask, Mlp, Norm, Params, Pass, Projections, RelativeBias, SelfAttention, Wiring,
+    divide, size,
 };
 use serde::Deserialize;
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use super::States;
+use super::{Hidden, States};
+use convs::ConvLayer;
 
 /// Spelled as in the published `config.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -84,6 +87,8 @@ pub struct Encoder {
     activation: Activation,
     projection_norm: Option<Norm>,
     projection: Linear,
+    /// What stands in the place of hidden states, if the checkpoint has it.
+    instead: Option<Tensor>,
     position: Conv1d,
     /// The place convolution gives one step too many.
     even: bool,
@@ -98,35 +103,10 @@ pub struct Encoder {
     hidden: i64,
 }
 
-#[derive(Debug)]
-struct ConvLayer {
-    conv: Conv1d,
-    norm: ConvNorm,
-}
-
-#[derive(Debug)]
-enum ConvNorm {
-    None,
-    /// Each channel over all time.
-    Group(GroupNorm),
-    /// All channels of a step.
-    Layer(LayerNorm),
-}
-
-impl ConvLayer {
-    /// `x` is `[batch, channels, time]`.
-    fn forward(&self, x: &Tensor, activation: Activation) -> Tensor {
-        let x = self.conv.forward(x);
-        let x = match &self.norm {
-            ConvNorm::None => x,
-            ConvNorm::Group(norm) => norm.forward(&x),
-            ConvNorm::Layer(norm) => norm.forward(&x.transpose(1, 2)).transpose(1, 2),
-        };
-        activation.forward(&x)
-    }
-}
-
 const INIT: Init = Init::FanIn;
+
+/// The tensor that stands in the place of hidden states.
+pub const INSTEAD: &str = "masked_spec_embed";
 
 impl Encoder {
     /// Builds the network that `config` describes from `params`, whose names begin with the model's type.
@@ -159,7 +139,7 @@ impl Encoder {
         for (i, &outputs) in config.conv_dim.iter().enumerate() {
             let at = &(params / &format!("feature_extractor.conv_layers.{i}"));
             let outputs = size("conv_dim", outputs, 1 << 16)?;
-            convs.push(conv_layer(&config, at, i, inputs, outputs, windows[i])?);
+            convs.push(ConvLayer::new(&config, at, i, inputs, outputs, windows[i])?);
             inputs = outputs;
         }
         let norm = |at: &Params, width| -> Result<Norm, BuildError> {
@@ -193,6 +173,10 @@ impl Encoder {
                 false => None,
             },
             projection: Linear::new(&(projection / "projection"), inputs, hidden, INIT)?,
+            instead: match params.has(INSTEAD) {
+                Some(true) => Some(params.weight(INSTEAD, &[hidden], Init::Uniform { bound: 1.0 })?),
+                _ => None,
+            },
             position: position.padded(place / 2),
             even: place % 2 == 0,
             norm: norm(&(encoder / "layer_norm"), hidden)?,
@@ -234,8 +218,16 @@ impl Encoder {
         })
     }
 
-    /// The states of `samples` `[batch, samples]`; `mask` `[batch, samples]` is zero at padding.
-    pub fn forward(&self, samples: &Tensor, mask: Option<&Tensor>, all: bool, train: bool) -> States {
+    /// The states of `samples` `[batch, samples]`; `mask` `[batch, samples]` is zero at padding. Before the layers some
+    /// may be `hidden`.
+    pub fn forward(
+        &self,
+        samples: &Tensor,
+        mask: Option<&Tensor>,
+        hidden: Option<&Hidden>,
+        all: bool,
+        train: bool,
+    ) -> States {
         let mut x = samples.unsqueeze(1);
         for conv in &self.convs {
             x = conv.forward(&x, self.activation);
@@ -245,12 +237,15 @@ impl Encoder {
             x = norm.forward(&x);
         }
         let mut x = self.projection.forward(&x);
+        if let Some(hidden) = hidden {
+            x = self.hide(&x, hidden);
+        }
         let steps = x.size()[1];
         let keep = mask.map(|mask| self.keep(mask, steps));
         if let Some(keep) = &keep {
-            x *= keep.unsqueeze(-1).to_kind(x.kind());
+            x = &x * keep.unsqueeze(-1).to_kind(x.kind());
         }
-        x += self.positions(&x);
+        x = &x + self.positions(&x); // not in place: gradients need what the convolution took
         if !self.norm_last {
             x = self.norm.forward(&x);
         }
@@ -285,6 +280,17 @@ impl Encoder {
         }
     }
 
+    /// `x` with others in the place of hidden states, and without hidden features.
+    fn hide(&self, x: &Tensor, hidden: &Hidden) -> Tensor {
+        let steps = hidden.steps.to_device(x.device()).unsqueeze(-1);
+        let features = hidden.features.to_device(x.device()).unsqueeze(1);
+        let x = match &self.instead {
+            Some(instead) => instead.where_self(&steps, x),
+            None => x.masked_fill(&steps, 0.0),
+        };
+        x.masked_fill(&features, 0.0)
+    }
+
     /// What tells the places, `[batch, steps, hidden]`.
     fn positions(&self, x: &Tensor) -> Tensor {
         let steps = x.size()[1];
@@ -305,34 +311,6 @@ impl Encoder {
         let step = Tensor::arange(steps, (Kind::Int64, mask.device())).unsqueeze(0);
         step.lt_tensor(&heard).to_kind(Kind::Int64)
     }
-}
-
-fn conv_layer(
-    config: &Config,
-    at: &Params,
-    number: usize,
-    inputs: i64,
-    outputs: i64,
-    (size, stride): (i64, i64),
-) -> Result<ConvLayer, BuildError> {
-    let shape = Conv1dShape {
-        inputs,
-        outputs,
-        size,
-        groups: 1,
-    };
-    let conv = Conv1d::new(&(at / "conv"), shape, config.conv_bias, INIT)?.strided(stride);
-    let place = &(at / "layer_norm");
-    let norm = match (config.feat_extract_norm.as_str(), number) {
-        ("layer", _) => ConvNorm::Layer(LayerNorm::new(place, outputs, 1e-5)?),
-        ("group", 0) => ConvNorm::Group(GroupNorm::new(place, outputs, outputs, 1e-5)?),
-        ("group", _) => ConvNorm::None,
-        (other, _) => {
-            let problem = format!("`feat_extract_norm` is `{other}`, expected `group` or `layer`");
-            return Err(ConfigProblem::Other(problem).into());
-        }
-    };
-    Ok(ConvLayer { conv, norm })
 }
 
 fn distances(config: &Config, at: &Params) -> Result<RelativeBias, BuildError> {
@@ -388,3 +366,6 @@ fn layer(config: &Config, at: &Params, hidden: i64) -> Result<Block, BuildError>
     );
     Ok(block.with_dropout(config.hidden_dropout))
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,8 @@ pub struct Shaping {
     pub gaps: bool,
     /// What is done to the sound.
     pub distortion: Distortion,
-    /// SpecAugment (arXiv 1904.08779): stretches of time and of the spectrum that are silenced.
+    /// SpecAugment (arXiv 1904.08779): stretches of time and of the spectrum that are silenced; of waveforms, of the
+    /// states.
     pub masks: usize,
 }
 
@@ -103,6 +104,8 @@ pub(in crate::recipes) struct Batch {
     pub features: Features,
     /// Of each row.
     pub targets: Vec<Vec<usize>>,
+    /// For what is drawn of it later.
+    pub seed: u64,
 }
 
 impl Recordings {
@@ -170,7 +173,12 @@ impl Recordings {
             self.warp(&row, &mut draws);
             self.hide(&row, samples.len(), &mut draws);
         }
-        Batch { features, targets }
+        let first = strings.first().map_or(0, |&first| first as u64);
+        Batch {
+            features,
+            targets,
+            seed: mix(seed, &[first, 6]),
+        }
     }
 
     /// Stretches a row's spectrum.

@@ -1,7 +1,9 @@
 //! SpecAugment (arXiv 1904.08779): stretches of time and of the spectrum that are silenced.
 
+use std::ops::Range;
+
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tch::Tensor;
 
 use super::sound::Draws;
@@ -10,7 +12,7 @@ use super::sound::Draws;
 /// `[steps, bands]`.
 pub(super) fn hide(row: &Tensor, masks: usize, longest: i64, draws: &mut Draws) {
     let [steps, bands] = row.size()[..] else {
-        return; // waveforms have no spectrum
+        return; // of waveforms, states are hidden
     };
     for _ in 0..masks {
         for (dim, size, most) in [(0, steps, (steps / 8).min(longest)), (1, bands, bands / 6)] {
@@ -54,28 +56,66 @@ impl SpecAugment {
         Ok(settings.apply_spec_augment.then_some(settings))
     }
 
+    /// What `config` asks for of a network that hears samples, which hides states unless told.
+    ///
+    /// # Errors
+    /// If a setting is of the wrong kind.
+    pub fn of_states(config: &Value) -> serde_json::Result<Self> {
+        let mut told =
+            json!({ "apply_spec_augment": true, "mask_time_prob": 0.05, "mask_time_min_masks": 2 });
+        if let (Some(told), Some(config)) = (told.as_object_mut(), config.as_object()) {
+            told.extend(config.clone());
+        }
+        Self::deserialize(told)
+    }
+
+    /// Whether anything is silenced.
+    pub fn hides(&self) -> bool {
+        self.apply_spec_augment && (self.mask_time_prob > 0.0 || self.mask_feature_prob > 0.0)
+    }
+
     /// Silences parts of features `[steps, bands]`.
     pub(super) fn apply(&self, row: &Tensor, draws: &mut Draws) {
         let [steps, bands] = row.size()[..] else {
             return;
         };
-        let time = (
-            self.mask_time_prob,
-            self.mask_time_length,
-            self.mask_time_min_masks,
-        );
-        let feature = (
-            self.mask_feature_prob,
-            self.mask_feature_length,
-            self.mask_feature_min_masks,
-        );
-        for (dim, size, (share, length, least)) in [(0, steps, time), (1, bands, feature)] {
-            if share > 0.0 {
-                for begin in begins(size as usize, share, length.max(1), least, draws) {
-                    let _ = row.narrow(dim, begin as i64, length as i64).zero_();
-                }
+        let stretches = self.stretches(steps as usize, bands as usize, 0, draws);
+        for (dim, stretches) in (0..).zip(stretches) {
+            for stretch in stretches {
+                let _ = row
+                    .narrow(dim, stretch.start as i64, stretch.len() as i64)
+                    .zero_();
             }
         }
+    }
+
+    /// The stretches of `steps` and of `bands` that are silenced; where `masks` are asked for, so many of the steps and
+    /// each at most an eighth of them.
+    pub(super) fn stretches(
+        &self,
+        steps: usize,
+        bands: usize,
+        masks: usize,
+        draws: &mut Draws,
+    ) -> [Vec<Range<usize>>; 2] {
+        let stretches = |size, share, length: usize, least, draws: &mut Draws| -> Vec<Range<usize>> {
+            let length = length.max(1);
+            let begins = begins(size, share, length, least, draws).into_iter();
+            begins.map(|begin| begin..begin + length).collect()
+        };
+        let on = |share: f64| self.apply_spec_augment && share > 0.0;
+        let (share, longest) = (self.mask_time_prob, self.mask_time_length);
+        let time = match masks {
+            0 if on(share) => stretches(steps, share, longest, self.mask_time_min_masks, draws),
+            0 => Vec::new(),
+            masks => stretches(steps, 0.0, longest.min(steps / 8), masks, draws),
+        };
+        let (share, length) = (self.mask_feature_prob, self.mask_feature_length);
+        let bands = match on(share) {
+            true => stretches(bands, share, length, self.mask_feature_min_masks, draws),
+            false => Vec::new(),
+        };
+        [time, bands]
     }
 }
 
@@ -127,5 +167,29 @@ mod tests {
         assert_eq!(lines(3), lines(3));
         let off = SpecAugment::of(&json!({ "mask_time_prob": 0.5 })).expect("settings");
         assert!(off.is_none());
+    }
+
+    #[test]
+    fn states_are_hidden_unless_told() {
+        let of = |config: Value| SpecAugment::of_states(&config).expect("settings");
+        let hidden = |config: Value, masks| {
+            let stretches = of(config).stretches(100, 32, masks, &mut Draws::new(1));
+            stretches.map(|stretches| stretches.iter().map(Range::len).collect::<Vec<usize>>())
+        };
+        assert!(of(json!({})).hides());
+        assert_eq!(hidden(json!({}), 0), [vec![10usize, 10], vec![]]);
+        let asked = json!({ "mask_time_prob": 0.4, "mask_time_length": 5, "mask_feature_prob": 0.5, "mask_feature_length": 8 });
+        assert_eq!(hidden(asked, 0), [vec![5usize; 8], vec![8; 2]]);
+        let off = json!({ "apply_spec_augment": false });
+        assert!(!of(off.clone()).hides());
+        assert_eq!(hidden(off.clone(), 0), [const { Vec::<usize>::new() }; 2]);
+        assert_eq!(hidden(off, 3), [vec![10usize; 3], vec![]]);
+        // An eighth of a short string at most.
+        let short = of(json!({})).stretches(20, 32, 2, &mut Draws::new(1));
+        assert!(
+            short[0]
+                .iter()
+                .all(|stretch| stretch.len() == 2 && stretch.end <= 20)
+        );
     }
 }

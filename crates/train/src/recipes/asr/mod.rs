@@ -2,15 +2,20 @@
 
 mod cut;
 mod data;
+mod hiding;
 mod masks;
 mod room;
 mod sound;
+mod start;
+#[cfg(test)]
+mod tests;
 mod throat;
 
 use sensorium_blocks::Params;
 use sensorium_metrics::wer::{Errors, errors};
 use sensorium_speech::features::Extractor;
 use sensorium_speech::models::ctc::CtcNetwork;
+use sensorium_speech::models::wav2vec2;
 use sensorium_speech::vocabulary::Vocabulary;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,6 +26,7 @@ pub(super) use data::{Batch, Edges, Example, Recordings};
 pub(super) use masks::SpecAugment;
 pub use sound::Distortion;
 use sound::Draws;
+pub use start::Start;
 
 use super::Session;
 use super::session::{Plan, described, pretty};
@@ -32,11 +38,13 @@ use crate::recordings::Recording;
 use crate::rng::mix;
 use crate::trainer::{Objective, Outcome, StepOutput, TrainerConfig};
 use data::flat;
+use hiding::Hiding;
 
 /// Everything that shapes the result of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// The model's `config.json`.
+    /// The model's `config.json`; of one that hears samples it says how many states are hidden, besides the masks of
+    /// `shaping`.
     pub model: Value,
     /// The model's `preprocessor_config.json`.
     pub features: Value,
@@ -86,7 +94,20 @@ pub fn train(
     let extractor =
         Extractor::of(&settings.features).map_err(|problem| TrainError::Settings(problem.to_string()))?;
     settings.shaping.check(&extractor)?;
-    let params = params.on(session.device).of_kind(Kind::Float);
+    let mut params = params.on(session.device).of_kind(Kind::Float);
+    let mut hiding = None;
+    if let Extractor::Waveform(_) = extractor {
+        hiding = Hiding::of(&settings.model, settings.shaping.masks)
+            .map_err(|error| TrainError::Settings(error.to_string()))?;
+        let instead = format!("{}.{}", start::scope(&settings.model), wav2vec2::INSTEAD);
+        params = match hiding {
+            Some(_) if params.has(&instead) == Some(false) => {
+                params.drawing(&instead, settings.trainer.seed as i64)
+            }
+            Some(_) => params,
+            None => params.freezing(&instead),
+        };
+    }
     let network = CtcNetwork::new(&settings.model, &params, extractor.clone(), session.device)
         .map_err(|error| TrainError::Settings(error.to_string()))?;
     let rate = extractor.rate();
@@ -130,6 +151,7 @@ pub fn train(
     };
     let learner = Learner {
         network: &network,
+        hiding,
         validation: Recordings {
             joined: validation.len(),
             examples: validation,
@@ -241,6 +263,7 @@ pub fn strings(
 
 struct Learner<'a> {
     network: &'a CtcNetwork,
+    hiding: Option<Hiding>,
     validation: Recordings,
     blank: usize,
     delimiter: Option<usize>,
@@ -250,7 +273,14 @@ struct Learner<'a> {
 impl Learner<'_> {
     /// The mean loss of a token, and what is heard with the errors in it.
     fn hear(&self, batch: &Batch, train: bool) -> (Tensor, Errors) {
-        let (logits, states) = self.network.forward(&batch.features, false, train);
+        let network = self.network;
+        let hidden = self
+            .hiding
+            .and_then(|hiding| hiding.hidden(batch, network.encoder()));
+        let (logits, states) = match train {
+            true => network.learn(&batch.features, hidden.as_ref()),
+            false => network.forward(&batch.features, false, false),
+        };
         let steps: Vec<i64> = match &states.keep {
             Some(keep) => Vec::try_from(keep.sum_dim_intlist(1i64, false, Kind::Int64)).unwrap_or_default(),
             None => vec![logits.size()[1]; batch.targets.len()],

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use sensorium::blocks::Params;
 use sensorium::speech::vocabulary::{Units, Vocabulary};
-use sensorium::train::recipes::asr::{self, Report, Settings, Shaping};
+use sensorium::train::recipes::asr::{self, Report, Settings, Shaping, Start};
 use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, TrainerConfig};
 use serde_json::{Value, json};
 
@@ -25,8 +25,9 @@ pub struct Args {
     run: RunArgs,
     #[command(flatten)]
     data: DataArgs,
-    /// Go on training this checkpoint: a folder, a shipped model, a hub id
-    #[arg(long, value_name = "MODEL", conflicts_with_all = ["layers", "heads", "width", "units", "rate", "bands", "inner"])]
+    /// Go on training this checkpoint: a folder, a shipped model, a hub id; what has no head that can write the texts,
+    /// as a pretrained encoder, gets a new one
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["layers", "heads", "width", "rate", "bands", "inner"])]
     init: Option<String>,
     /// Layers
     #[arg(long, value_name = "N", default_value_t = 4)]
@@ -37,9 +38,9 @@ pub struct Args {
     /// Features of a state
     #[arg(long, value_name = "N", default_value_t = 144)]
     width: u32,
-    /// What is a token
-    #[arg(long, value_enum, default_value = "letters")]
-    units: UnitName,
+    /// What is a token [default: letters; with --init what the checkpoint has, if it can write the texts]
+    #[arg(long, value_enum)]
+    units: Option<UnitName>,
     /// The rate that recordings are brought to, in Hz
     #[arg(long, value_name = "HZ", default_value_t = 16_000, value_parser = clap::value_parser!(u32).range(4000..=48_000))]
     rate: u32,
@@ -94,6 +95,15 @@ enum UnitName {
     Words,
 }
 
+impl From<UnitName> for Units {
+    fn from(name: UnitName) -> Self {
+        match name {
+            UnitName::Letters => Self::Letters,
+            UnitName::Words => Self::Words,
+        }
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     context.only_f32("training of recognisers")?;
@@ -119,25 +129,30 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let folder = args.run.folder()?;
     let corpus = args.data.corpus(context)?;
     let dropout = args.dropout.unwrap_or(0.1);
+    let texts: Vec<&str> = corpus
+        .train
+        .iter()
+        .map(|recording| recording.text.as_str())
+        .collect();
+    let units = args.units.map(Units::from);
+    let seed = context.global.seed.unwrap_or(0);
+    let mut shaping = shaping(args);
     let (config, features, params, vocabulary) = match &init {
         Some(model) => {
-            let mut config = model.config()?;
-            config["hidden_dropout"] = json!(dropout);
-            (
-                config,
-                model.json_as("preprocessor_config.json")?,
-                Params::trainable(model.weights()?),
-                Vocabulary::open(model)?,
-            )
+            let mut start = Start::of(model, &texts, units, seed)?;
+            if let Some(why) = &start.new_head {
+                context.note(&format!(
+                    "the head is a new one, of {} tokens: {why}",
+                    start.vocabulary.len()
+                ));
+            }
+            start.model["hidden_dropout"] = json!(dropout);
+            hide_states(args, &mut start.model, &mut shaping);
+            let features = model.json_as("preprocessor_config.json")?;
+            (start.model, features, start.params, start.vocabulary)
         }
         None => {
-            let units = match args.units {
-                UnitName::Letters => Units::Letters,
-                UnitName::Words => Units::Words,
-            };
-            let texts = corpus.train.iter().map(|recording| recording.text.as_str());
-            let vocabulary = Vocabulary::of_texts(texts, units);
-            let seed = context.global.seed.unwrap_or(0);
+            let vocabulary = Vocabulary::of_texts(texts, units.unwrap_or(Units::Letters));
             (
                 fresh_config(args, &vocabulary, dropout),
                 fresh_features(args.rate, args.bands),
@@ -152,7 +167,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         corpus.validation.len(),
         vocabulary.len()
     ));
-    let settings = settings(args, config, features, context);
+    let settings = settings(args, config, features, shaping, context);
     let mut display = Display::new(context, "words");
     let session = args.run.session(folder, device, &mut display)?;
     let report = asr::train(&settings, params, &vocabulary, &corpus, session)?;
@@ -173,7 +188,7 @@ fn finish(report: &Report, why: &str, args: &Args, context: &Context) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
-fn settings(args: &Args, model: Value, features: Value, context: &Context) -> Settings {
+fn settings(args: &Args, model: Value, features: Value, shaping: Shaping, context: &Context) -> Settings {
     let fine_tuned = args.init.is_some();
     let mut trainer = TrainerConfig {
         epochs: args.epochs,
@@ -197,7 +212,7 @@ fn settings(args: &Args, model: Value, features: Value, context: &Context) -> Se
         features,
         data: args.data.name(),
         batch_size: args.batch_size,
-        shaping: shaping(args),
+        shaping,
         trainer,
     }
 }
@@ -209,6 +224,18 @@ fn shaping(args: &Args) -> Shaping {
         gaps: args.join > 1 && !args.cut, // words bring their pauses
         distortion: args.change.distortion(),
         masks: args.change.masks(),
+    }
+}
+
+/// A model that hears samples has states hidden as its configuration says, or else as the flag does.
+fn hide_states(args: &Args, model: &mut Value, shaping: &mut Shaping) {
+    let hears_samples = ["hubert", "wav2vec2", "wavlm"]
+        .map(Value::from)
+        .contains(&model["model_type"]);
+    match args.change.masks {
+        _ if !hears_samples => {}
+        Some(_) => model["apply_spec_augment"] = json!(false),
+        None => shaping.masks = 0,
     }
 }
 

@@ -20,6 +20,9 @@ pub fn run(args: &Args, model: &Model, context: &Context) -> Result<ExitCode> {
             "--cut is for recognisers that spell: Whisper learns to write whole recordings, or --join of them"
         );
     }
+    if args.units.is_some() {
+        bail!("--units is for recognisers that spell: Whisper keeps its tokens");
+    }
     let device = context.device()?;
     let folder = args.run.folder()?;
     let corpus = args.data.corpus(context)?;
