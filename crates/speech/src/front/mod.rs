@@ -128,7 +128,7 @@ mod tests {
             (
                 "at 5 p.m. NASA BBC",
                 vec!["NASA BBC"],
-                vec!["at", "five p m.", "NASA", "BBC"],
+                vec!["at", "five p m", "NASA", "BBC"],
             ),
             ("[[T AH0]], [[B", vec![], vec!["[[T AH0]],", "[[B"]),
         ] {

@@ -38,7 +38,8 @@ pub fn rules() -> Vec<Rule> {
 /// The mark of what ends in a full stop, where the sentence ends there, too.
 pub fn stop(found: &Found<'_>) -> &'static str {
     let next = found.after().split_whitespace().next();
-    let ends = next.is_none_or(is_starter) && !found.after().starts_with(char::is_alphanumeric);
+    let ends = next.is_none_or(|next| is_starter(next) || next.starts_with(['“', '"']))
+        && !found.after().starts_with(char::is_alphanumeric);
     match found.text[found.all.clone()].ends_with('.') && ends {
         true => ".",
         false => "",

@@ -1,7 +1,7 @@
 //! Figures with letters behind them that are no unit: ordinals and decades.
 
 use super::super::numbers::{decade, ordinal};
-use super::{Found, Rule, amount};
+use super::{Found, Rule, amount, word};
 
 pub fn rules() -> Vec<Rule> {
     vec![
@@ -11,6 +11,11 @@ pub fn rules() -> Vec<Rule> {
         amount(r"(?<all>['’](?<n>\d0)s)\b", |found| Some(decade(&found["n"]))),
         amount(r"\b(?<n>\d{1,3}0)['’]?s\b", |found| {
             (!is_measured(found)).then(|| decade(&found["n"]))
+        }),
+        // Several of a kind: “MP3s”.
+        word(r"(?<n>\d+)s\b", |found| {
+            let kind = found.before().ends_with(char::is_alphabetic);
+            kind.then(|| decade(&found["n"]))
         }),
     ]
 }

@@ -1,7 +1,7 @@
 //! Numbers without a unit: years, ranges, versions and what else figures stand for.
 
 use super::super::numbers::{cardinal, decimal, old_year, spelt, year};
-use super::{NUMBER, Rule, amount, letters, word};
+use super::{BEFORE_A_SIGN, NUMBER, Rule, amount, letters, word};
 
 pub fn rules() -> Vec<Rule> {
     vec![
@@ -15,7 +15,7 @@ pub fn rules() -> Vec<Rule> {
             Some(format!("{} to {end}", number(a)))
         }),
         amount(
-            format!(r"(?:^|[\s(\[“\x22])(?<all>[-−–](?<n>{NUMBER}))\b"),
+            format!(r"{BEFORE_A_SIGN}(?<all>[-−–](?<n>{NUMBER}))\b"),
             |found| Some(format!("minus {}", decimal(&found["n"]))),
         ),
         word(format!(r"(?:#|No\. ?|№ ?)(?<n>{NUMBER})"), |found| {

@@ -13,9 +13,9 @@ pub fn rules() -> Vec<Rule> {
     let slash = r"(?<a>\d{1,3})[/⁄](?<b>\d{1,3})\b";
     let mut rules = vec![
         // What is known by its figures.
-        word(r"\b(?<a>24|9)/(?<b>7|11)\b", |found| {
+        word(r"\b(?<a>\d\d?)/(?<b>\d\d?)\b", |found| {
             let (a, b) = (&found["a"], &found["b"]);
-            let known = (a, b) == ("24", "7") || (a, b) == ("9", "11");
+            let known = [("24", "7"), ("9", "11"), ("20", "20"), ("50", "50")].contains(&(a, b));
             (known && alone(found) && !found.after().starts_with(" of"))
                 .then(|| format!("{} {}", cardinal(a), cardinal(b)))
         }),

@@ -132,6 +132,9 @@ pub static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
 /// A number with groups of thousands or none, and a fraction or none.
 const NUMBER: &str = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)";
 
+/// What may stand before the sign of a number.
+const BEFORE_A_SIGN: &str = r"(?:^|[\s(\[“\x22=<>≤≥≈×÷^*/])";
+
 /// What stands between the ends of a range.
 const DASH: &str = "(?:[-–]| – )";
 
@@ -156,10 +159,7 @@ fn amount(pattern: impl AsRef<str>, read: Read) -> Rule {
 /// Rules for an amount with a sign, which is the group `minus`, and without.
 fn signed(pattern: &str, read: Read) -> [Rule; 2] {
     [
-        amount(
-            format!(r"(?:^|[\s(\[“\x22])(?<all>(?<minus>[-−–]){pattern})"),
-            read,
-        ),
+        amount(format!("{BEFORE_A_SIGN}(?<all>(?<minus>[-−–]){pattern})"), read),
         amount(format!("(?<all>{pattern})"), read),
     ]
 }
@@ -192,12 +192,4 @@ fn listed(list: &[(&str, &str)], name: &str) -> Option<String> {
 /// The letters of a word, with blanks between them.
 fn letters(word: &str) -> String {
     word.chars().map(String::from).collect::<Vec<_>>().join(" ")
-}
-
-/// The mark of an abbreviation that ends a sentence as well.
-fn full_stop(found: &Found<'_>) -> &'static str {
-    match found.text[found.all.clone()].ends_with('.') && found.get("last").is_some() {
-        true => ".",
-        false => "",
-    }
 }

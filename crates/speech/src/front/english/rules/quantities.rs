@@ -46,8 +46,9 @@ fn begin(found: &Found<'_>) -> String {
 fn of_unit(found: &Found<'_>) -> Option<String> {
     let (name, one, several) = UNITS.iter().find(|(known, ..)| *known == &found["u"])?;
     let joined = &found["joint"] == "-";
-    // “5-s” is no second.
-    if joined && name.len() == 1 && *name != "m" {
+    // Neither “5-s” nor “MP3s” are seconds.
+    let mark = found.before().ends_with(char::is_alphabetic);
+    if mark || joined && name.len() == 1 && *name != "m" {
         return None;
     }
     let scale = found

@@ -52,6 +52,7 @@ pub fn rules() -> Vec<Rule> {
         .collect();
     let sign = alternatives(signs.iter().map(String::as_str));
     vec![
+        word(r"\+/[-−–]", |_| Some("plus or minus".to_string())),
         word(sign, |found| {
             let sign = found.text[found.all.clone()].chars().next()?;
             let of_money = || {

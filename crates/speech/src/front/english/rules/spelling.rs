@@ -11,6 +11,7 @@ pub fn rules() -> Vec<Rule> {
             Some(several(letters(&found["a"].replace('.', "")), found.get("s")) + stop(found))
         }),
         word(r"\b(?<a>\p{Lu}{2,6})(?<s>s)?\b", acronym),
+        word(r"\b(?<all>(?<a>\p{Lu}{2,6}))\d", acronym),
     ]
 }
 

@@ -17,6 +17,10 @@ pub fn rules() -> Vec<Rule> {
                 (!part).then(|| groups(found, &["one", "a", "b", "c"]))
             },
         ),
+        // Words on its keys stay words.
+        word(r"\b(?<all>(?<one>1)-(?<a>\d{3}))-\p{Lu}", |found| {
+            Some(groups(found, &["one", "a"]) + ",")
+        }),
         // Of other countries.
         word(
             r"\+(?<all_of_it>\d{1,3}(?:[ .-]?\(\d{1,5}\)|[ .-]\d{1,5}){2,6})\b",

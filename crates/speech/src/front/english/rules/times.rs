@@ -1,21 +1,17 @@
 //! Times of day.
 
 use super::super::numbers::cardinal;
-use super::{DASH, Rule, amount, full_stop};
+use super::abbreviations::stop;
+use super::{DASH, Rule, amount};
 
 /// Before or after noon.
 const HALF: &str = r"(?<half>[aApP])(?:[mM]\b|\.[mM]\.?)";
-
-/// What tells that a sentence ends there.
-const LAST: &str = r"(?<last>\s*$|\s+[\p{Lu}“])?";
 
 pub fn rules() -> Vec<Rule> {
     let from = format!("(?:(?<from>1[0-2]|[1-9]){DASH})?");
     vec![
         amount(
-            format!(
-                r"\b(?<all>{from}(?<h>[01]?\d|2[0-3]):(?<m>[0-5]\d)(?::(?<s>[0-5]\d)\b)?(?: ?{HALF})?){LAST}"
-            ),
+            format!(r"\b{from}(?<h>[01]?\d|2[0-3]):(?<m>[0-5]\d)(?::(?<s>[0-5]\d)\b)?(?: ?{HALF})?"),
             |found| {
                 let hour = cardinal(&found["h"].parse::<u32>().ok()?.to_string());
                 let half = half(found);
@@ -29,13 +25,12 @@ pub fn rules() -> Vec<Rule> {
                     let count = cardinal(seconds.strip_prefix('0').unwrap_or(seconds));
                     format!(" and {count} second{}", if seconds == "01" { "" } else { "s" })
                 });
-                Some(begin(found) + &hour + &minute + &seconds + &half + full_stop(found))
+                Some(begin(found) + &hour + &minute + &seconds + &half + stop(found))
             },
         ),
-        amount(
-            format!(r"\b(?<all>{from}(?<h>1[0-2]|[1-9]) ?{HALF}){LAST}"),
-            |found| Some(begin(found) + &cardinal(&found["h"]) + &half(found) + full_stop(found)),
-        ),
+        amount(format!(r"\b{from}(?<h>1[0-2]|[1-9]) ?{HALF}"), |found| {
+            Some(begin(found) + &cardinal(&found["h"]) + &half(found) + stop(found))
+        }),
     ]
 }
 

@@ -21,6 +21,10 @@ fn signs_belong_to_their_numbers() {
             "(-3.5%) and -1/2",
             "(minus three point five percent) and minus one half",
         ),
+        (
+            "x=-3 and 10^-6, 5 +/- 2",
+            "x equals minus three and ten to the power of minus six, five plus or minus two",
+        ),
         ("-5 to -10°C", "minus five to minus ten degrees Celsius"),
         (
             "COVID-19, a B-52 and 20-30",
@@ -99,6 +103,7 @@ fn fractions_are_read() {
             "½ km, 1/2 oz, ⅔ and 1½ km",
             "half a kilometer, half an ounce, two thirds and one and a half kilometers",
         ),
+        ("50/50 and 20/20", "fifty fifty and twenty twenty"),
         ("in 6/8 time", "in six eight time"),
         ("7/0 and 1/2/3", "seven slash zero and one slash two slash three"),
     ]);
@@ -134,6 +139,10 @@ fn ranges_are_read() {
         (
             "10am-5pm, 9-5pm, 9–11 a.m. today",
             "ten a m to five p m, nine to five p m, nine to eleven a m today",
+        ),
+        (
+            "at 3 p.m. Eastern time. At 4 p.m. He left.",
+            "at three p m Eastern time. At four p m. He left.",
         ),
         ("10:30-11:45", "ten thirty to eleven forty-five"),
         ("May 5-7, 2024", "May fifth to seventh, twenty twenty-four"),
@@ -191,6 +200,7 @@ fn numbers_of_telephones_and_cards_are_read_by_group() {
         ),
         ("123-45-6789", "one two three, four five, six seven eight nine"),
         ("a 4-4-2 formation", "a four four two formation"),
+        ("1-888-GO-HOME", "one, eight eight eight, -GO-HOME"),
         ("(555) people", "(five hundred fifty-five) people"),
     ]);
 }

@@ -26,6 +26,7 @@ fn capitals_are_words_or_letters() {
             "H T M L C S S and S Q L on an I B M P C",
         ),
         ("The SAT and AM/FM", "The S A T and A M slash F M"),
+        ("MP3s of NATO", "M P threes of NATO"),
         ("USA", "U S A"),
     ]);
 }
