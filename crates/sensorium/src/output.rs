@@ -233,6 +233,9 @@ pub struct Speech {
     /// The samples, one channel, in `[-1, 1]`.
     #[serde(skip)]
     pub samples: Vec<f32>,
+    /// What the voice left out or spelled, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 #[cfg(test)]
@@ -341,6 +344,7 @@ mod tests {
                 sampling_rate: 16000,
                 seconds: 2.0,
                 samples: vec![0.0],
+                notes: Vec::new(),
             }),
             json!({"path": "out.wav", "sampling_rate": 16000, "seconds": 2.0}),
         );

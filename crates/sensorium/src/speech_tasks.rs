@@ -165,6 +165,7 @@ impl Pipeline for Speaking {
                     path: None,
                     sampling_rate: rate,
                     seconds: uttered.samples.len() as f64 / f64::from(rate),
+                    notes: uttered.notes(),
                     samples: uttered.samples,
                 }))
             };

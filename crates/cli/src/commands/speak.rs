@@ -308,6 +308,7 @@ fn save(args: &Args, voice: &TextToSpeech, text: &str, target: &Path, context: &
         sampling_rate: voice.rate(),
         seconds,
         samples: Vec::new(),
+        notes: Vec::new(),
     })
 }
 

@@ -101,6 +101,9 @@ impl Printer<'_> {
             (_, result) => result,
         };
         self.failed |= result.is_err();
+        if let Ok(Output::Speech(speech)) = &result {
+            speech.notes.iter().for_each(|note| self.context.note(note));
+        }
         let text = match (&result, self.context.global.json, self.several) {
             (Ok(output), true, false) => print::json_line(output)?,
             (Ok(output), true, true) => print::json_line(&Line::Output { input, output })?,

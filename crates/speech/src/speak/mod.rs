@@ -4,6 +4,7 @@ mod english;
 mod fastspeech2;
 mod griffin_lim;
 mod loudness;
+mod notes;
 mod speaker;
 mod speecht5;
 mod times;
