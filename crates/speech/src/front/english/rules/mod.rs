@@ -44,14 +44,15 @@ impl<'a> Found<'a> {
         self.captures.name(name).map(|found| found.as_str())
     }
 
-    /// The text before it.
+    /// The text before it, as far as is looked at.
     fn before(&self) -> &'a str {
-        &self.text[..self.all.start]
+        let begin = boundary(self.text, self.all.start.saturating_sub(Rule::CONTEXT));
+        &self.text[begin..self.all.start]
     }
 
-    /// The text behind it.
+    /// The text behind it, as far as is looked at.
     fn after(&self) -> &'a str {
-        &self.text[self.all.end..]
+        &self.text[self.all.end..boundary(self.text, self.all.end + Rule::CONTEXT)]
     }
 }
 
@@ -64,7 +65,7 @@ impl Index<&str> for Found<'_> {
 }
 
 impl Rule {
-    /// Bytes behind the end of a part that its last words may depend on.
+    /// Bytes on each side of a place that what is said there may depend on.
     const CONTEXT: usize = 200;
 
     /// The first place in `text` from byte `from` on and before `end`, and what is said there.

@@ -3,7 +3,7 @@
 use super::super::lexicon::{Lexicon, dictionary};
 use super::super::units::READ_AS_WORDS;
 use super::abbreviations::stop;
-use super::{Found, Rule, boundary, letters, word};
+use super::{Found, Rule, letters, word};
 
 pub fn rules() -> Vec<Rule> {
     vec![
@@ -116,8 +116,5 @@ fn is_shouted(found: &Found<'_>) -> bool {
         _ => true,
     };
     let small = |text: &str| text.contains(char::is_lowercase);
-    let (before, after) = (found.before(), found.after());
-    let before = &before[boundary(before, before.len().saturating_sub(Rule::CONTEXT))..];
-    let after = &after[..boundary(after, Rule::CONTEXT)];
-    left.iter().chain(&right).any(telling) || !small(before) && !small(after)
+    left.iter().chain(&right).any(telling) || !small(found.before()) && !small(found.after())
 }
