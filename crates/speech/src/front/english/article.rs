@@ -20,6 +20,10 @@ pub fn is_letter_a(text: &[char], at: usize) -> bool {
     if ends_an_initial(text, at + 1) || after.mark || quoted {
         return true;
     }
+    let mut rest = text[at + 1..].iter().skip_while(|letter| letter.is_whitespace());
+    if rest.next() == Some(&'[') && rest.next() == Some(&'[') {
+        return false;
+    }
     let Some(next) = after.word.as_deref() else {
         return capital || before.word.is_none();
     };
@@ -152,6 +156,7 @@ mod tests {
             ("by *A. B. Smith", true),
             ("*a", true),
             ("*A", true),
+            ("*A [[T IY1]] of", false),
             ("*A dog barks", false),
             ("it was *a dog", false),
             ("*a-going", false),
