@@ -44,7 +44,10 @@ fn tags_and_figures_are_words_of_one_sentence() {
             "<speak>A <phoneme alphabet='x-arpabet' ph='T AH0 M AA1 T OW0'>tomato</phoneme>'s red.</speak>",
             vec!["A", "[[T AH0 M AA1 T OW0]]'s", "red."],
         ),
-        ("The CIA's plan A, at 3 a.m. today", vec!["The", "C I A's", "plan", "A,", "at", "three a m", "today"]),
+        (
+            "The CIA's plan A, at 3 a.m. today",
+            vec!["The", "C I A's", "plan", "A,", "at", "three a m", "today"],
+        ),
         // Vowels may come without a stress.
         ("a [[HH EH L OW]] of it", vec!["a", "[[HH EH L OW]]", "of", "it"]),
     ] {
@@ -64,5 +67,8 @@ fn what_a_pipeline_leaves_out_is_told() {
     assert!(stderr(&said).contains("does not know `М`"), "{}", stderr(&said));
     let said = run(&[&voice[..], &["--json"]].concat());
     let found: Value = serde_json::from_str(&stdout(&said)).expect("JSON");
-    assert!(found["notes"][0].as_str().is_some_and(|note| note.contains('М')), "{found}");
+    assert!(
+        found["notes"][0].as_str().is_some_and(|note| note.contains('М')),
+        "{found}"
+    );
 }
