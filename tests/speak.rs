@@ -259,6 +259,144 @@ fn the_shipped_voice_says_odd_texts_or_tells_why_not() {
     assert!(known.status.success(), "{}", stderr(&known));
 }
 
+#[test]
+fn no_output_takes_the_place_of_another() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let voice = voice();
+    for (folder, text) in [("a", "fine"), ("b", "fine weather today")] {
+        fs::create_dir(home.join(folder)).expect("a folder");
+        fs::write(home.join(folder).join("x.txt"), text).expect("a file");
+    }
+    let twice = run(
+        home,
+        &["a/x.txt", "b/x.txt", "-m", &voice, "-o", "out", "--seed", "1"],
+    );
+    assert_eq!(twice.status.code(), Some(1));
+    assert!(
+        stderr(&twice).contains("x.wav has what came of a/x.txt"),
+        "{}",
+        stderr(&twice)
+    );
+    let alone = run(home, &["a/x.txt", "-m", &voice, "-o", "a.wav", "--seed", "1"]);
+    assert!(alone.status.success(), "{}", stderr(&alone));
+    assert_eq!(
+        fs::read(home.join("out/x.wav")).expect("a sound"),
+        fs::read(home.join("a.wav")).expect("a sound")
+    );
+    let both = run(home, &["fine", "-m", &voice, "-o", "t.json", "--timings", "json"]);
+    assert_eq!(both.status.code(), Some(1));
+    assert!(
+        stderr(&both).contains("replaced by the times"),
+        "{}",
+        stderr(&both)
+    );
+    assert!(!home.join("t.json").exists());
+}
+
+#[test]
+fn signs_that_a_voice_does_not_know_are_told() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let text = "a + b = 5 % & c @ d, \"(so-so)\" [it's]; no: yes!?";
+    let said = run(
+        home,
+        &[text, "-m", &voice(), "-o", "a.wav", "--language", "de", "-q"],
+    );
+    assert_eq!((said.status.success(), stderr(&said).as_str()), (true, ""));
+    let said = run(home, &[text, "-m", &voice(), "-o", "a.wav", "--language", "de"]);
+    assert_eq!(
+        stderr(&said),
+        "note: the voice does not know `+`, `=`, `5`, `%`, `&`, `@`: left out\n"
+    );
+}
+
+/// However slow, no more is said in one go than memory is good for.
+#[test]
+fn a_slow_text_is_said_in_pieces() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let words = "over the hills and far away ".repeat(3);
+    let tagged = format!("<speak><prosody rate='0.1'>{words}</prosody></speak>");
+    let said = run(
+        home,
+        &[&tagged, "--speed", "0.1", "-o", "slow.wav", "--timings", "json"],
+    );
+    assert!(said.status.success(), "{}", stderr(&said));
+    let told = fs::read(home.join("slow.json")).expect("times");
+    let told: Vec<Value> = serde_json::from_slice(&told).expect("JSON");
+    assert_eq!(told.len(), 18);
+    // Ten times as slow as usual, and not a hundred times.
+    let length = seconds(home.join("slow.wav"));
+    assert!((30.0..150.0).contains(&length), "{length} s");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_and_pipes_stay_what_they_are() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let voice = voice();
+    symlink("file.wav", home.join("link.wav")).expect("a link");
+    let said = run(home, &["fine", "-m", &voice, "-o", "link.wav"]);
+    assert!(said.status.success(), "{}", stderr(&said));
+    assert!(seconds(home.join("file.wav")) > 0.0);
+    let is_link = fs::symlink_metadata(home.join("link.wav")).is_ok_and(|meta| meta.is_symlink());
+    assert!(is_link);
+
+    let made = std::process::Command::new("mkfifo")
+        .arg(home.join("pipe"))
+        .status();
+    assert!(made.is_ok_and(|made| made.success()));
+    let pipe = home.join("pipe");
+    let reader = std::thread::spawn(move || fs::read(pipe).expect("a pipe"));
+    let said = run(home, &["fine", "-m", &voice, "-o", "pipe"]);
+    assert!(said.status.success(), "{}", stderr(&said));
+    let heard = Audio::decode(reader.join().expect("bytes")).expect("a sound");
+    assert!(heard.seconds() > 0.0);
+    let meta = fs::symlink_metadata(home.join("pipe")).expect("a pipe");
+    assert!(meta.file_type().is_fifo());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_half_written_stays_when_the_program_is_told_to_end() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let folder = home.join("out");
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join("a.wav"), "what was there").expect("a file");
+    let text = "This is a sentence of some length. ".repeat(400);
+    for signal in ["-INT", "-TERM"] {
+        let program = sensorium(home);
+        // What runs the tests may ignore signals, and programs inherit that.
+        let mut speaking = std::process::Command::new("env")
+            .arg("--default-signal=INT,TERM,HUP")
+            .arg(program.get_program())
+            .args(program.get_args())
+            .args(["speak", &text, "-o", "out/a.wav"])
+            .env("SENSORIUM_HOME", home)
+            .current_dir(home)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("the program starts");
+        let files = || fs::read_dir(&folder).expect("a folder").count();
+        while files() < 2 && speaking.try_wait().is_ok_and(|ended| ended.is_none()) {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        assert_eq!(files(), 2, "it grows beside its place");
+        let told = std::process::Command::new("kill")
+            .args([signal, &speaking.id().to_string()])
+            .status();
+        assert!(told.is_ok_and(|told| told.success()));
+        let ended = speaking.wait().expect("it ends");
+        assert_eq!(ended.code(), Some(130), "{signal}");
+        assert_eq!(files(), 1, "{signal}");
+        assert_eq!(fs::read(folder.join("a.wav")).expect("a file"), b"what was there");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn a_reader_that_goes_away_ends_the_stream_without_a_word() {

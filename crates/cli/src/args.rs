@@ -109,3 +109,10 @@ pub enum Command {
     /// Print the completions of a shell
     Completions(commands::completions::Args),
 }
+
+impl Command {
+    /// Whether it does something else than to end when Ctrl-C comes.
+    pub fn listens(&self) -> bool {
+        matches!(self, Self::Chat(_) | Self::Train(_))
+    }
+}

@@ -1,5 +1,6 @@
 //! The flags of commands that write words with times.
 
+use std::cell::RefCell;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -79,6 +80,7 @@ impl CaptionArgs {
             kind,
             shape: self.shape(),
             out: self.out.clone(),
+            outputs: RefCell::default(),
         })
     }
 

@@ -8,6 +8,8 @@ mod caption_args;
 mod commands;
 mod context;
 mod inputs;
+mod interrupt;
+mod outputs;
 mod predict;
 mod print;
 mod progress;

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::context::Context;
 use crate::inputs::{self, Item, Items, Unread};
+use crate::outputs::Outputs;
 use crate::print;
 
 /// Where the texts come from and go.
@@ -56,20 +57,24 @@ pub fn run(
 ) -> Result<ExitCode> {
     let Items { items, several } = inputs::expand(&args.inputs)?;
     let mut failed = false;
+    let mut outputs = Outputs::default();
     for item in &items {
+        let name = item.name();
         let result = read(item).and_then(|(text, path)| {
+            let target = match &args.out {
+                Some(out) => Some(target(out, path.as_deref(), several)?),
+                None => None,
+            };
+            if let Some(target) = &target {
+                outputs.take(target, &name)?;
+            }
             let by_name = path.as_deref().map_or(Format::Plain, Format::of_file);
             let output = rewrite(&text, args.format.map_or(by_name, Format::from))?;
-            if let Some(out) = &args.out {
-                save(
-                    &target(out, path.as_deref(), several)?,
-                    &output,
-                    text.ends_with('\n'),
-                )?;
+            if let Some(target) = target {
+                save(&target, &output, text.ends_with('\n'))?;
             }
             Ok(output)
         });
-        let name = item.name();
         match result {
             Ok(output) if context.global.json && several => {
                 print::json(&json!({ "input": name, "output": output }))?;

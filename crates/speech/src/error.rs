@@ -85,6 +85,29 @@ pub enum Error {
         /// The most.
         most: i64,
     },
+    /// A text that a voice would take too long for to say it in one go.
+    #[error(
+        "a part of the text that cannot be divided would last {frames} frames, the voice says at most {most} in one go"
+    )]
+    Duration {
+        /// How long it would last.
+        frames: i64,
+        /// The most.
+        most: i64,
+    },
+    /// A speed that no voice is asked for.
+    #[error("the speed is {speed}, expected {} to {}", expected.start(), expected.end())]
+    Speed {
+        /// What was asked for.
+        speed: f64,
+        /// What would be right.
+        expected: std::ops::RangeInclusive<f64>,
+    },
+    /// A text of letters for a voice that was taught Latin ones.
+    #[error(
+        "there is nothing in the text that the voice can say: it reads Latin letters alone, whatever the language's own are (romanised, as by uroman)"
+    )]
+    NeedsRoman,
     /// A text of nothing but what cannot be said.
     #[error("there is nothing in the text that the voice can say")]
     NothingToSay,

@@ -29,7 +29,7 @@ pub use error::Error;
 pub use live::LiveTranscriber;
 pub use moonshine::{MoonshineOptions, MoonshineRecognizer};
 pub use recognize::{SpeechToText, SpeechToTextOptions, Spoken};
-pub use speak::{SpeakOptions, Speaker, TextToSpeech, Uttered};
+pub use speak::{Sound, SpeakOptions, Speaker, TextToSpeech, Uttered};
 pub use teller::News;
 pub use voice::VoiceActivity;
 pub use whisper::{WhisperOptions, WhisperRecognizer};

@@ -111,11 +111,6 @@ impl Characters {
         self.ids.contains_key(letter.encode_utf8(&mut [0; 4]) as &str)
     }
 
-    /// Whether there is a token for `letter` or its small form, if the model reads small letters alone.
-    pub fn can_read(&self, letter: char) -> bool {
-        self.knows(letter) || self.settings.normalize && letter.to_lowercase().any(|small| self.knows(small))
-    }
-
     /// The ids of `text`.
     pub fn encode(&self, text: &str) -> Spelled {
         let mut spelled = Spelled::default();

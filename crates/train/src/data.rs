@@ -59,6 +59,11 @@ impl<D: Dataset> Loader<D> {
         }
     }
 
+    /// What is cut.
+    pub fn dataset(&self) -> &D {
+        &self.dataset
+    }
+
     /// The number of examples.
     pub fn examples(&self) -> usize {
         self.dataset.len()

@@ -26,9 +26,13 @@ use anyhow::Result;
 
 use crate::args::Command;
 use crate::context::Context;
+use crate::interrupt;
 
 /// Runs a command.
 pub fn run(command: Command, context: &Context) -> Result<ExitCode> {
+    if !command.listens() {
+        interrupt::clean_up();
+    }
     match command {
         Command::Run(args) => run::run(&args, context),
         Command::Tasks => tasks::run(context),

@@ -12,12 +12,13 @@ use sensorium::speech::audio::{SampleKind, WavFile, WavStream};
 use sensorium::speech::ctc::Piece;
 use sensorium::speech::front::english::lexicon::Lexicon;
 use sensorium::speech::subtitles::{self, Caption, Format, Shape};
-use sensorium::speech::{SpeakOptions, Speaker, TextToSpeech, Uttered};
+use sensorium::speech::{Sound, SpeakOptions, Speaker, TextToSpeech, Uttered};
 use sensorium::{Output, Speech};
 use serde_json::json;
 
 use crate::context::Context;
 use crate::inputs::{self, Items};
+use crate::outputs::Outputs;
 use crate::{print, rewrite};
 
 /// Hardly two sentences have the same length, so what was compiled for one seldom serves another: more than one
@@ -127,7 +128,10 @@ impl TimingsName {
 }
 
 fn factor(text: &str) -> Result<f64, String> {
-    let factor = text.parse().ok().filter(|factor| (0.1..=10.0).contains(factor));
+    let factor = text
+        .parse()
+        .ok()
+        .filter(|factor| SpeakOptions::SPEEDS.contains(factor));
     factor.ok_or_else(|| "expected a number from 0.1 to 10".to_string())
 }
 
@@ -169,6 +173,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     };
     let voice = TextToSpeech::open(&hub.resolve(&args.model)?, device, kind, options)?;
     let mut failed = false;
+    let mut outputs = Outputs::default();
     for item in &items {
         let name = item.name();
         let result = rewrite::read(item).and_then(|(text, path)| match &args.out {
@@ -180,18 +185,24 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
                 } else {
                     target.with_extension("wav")
                 };
-                for written in [
-                    Some(target.clone()),
-                    args.timings.map(|kind| target.with_extension(kind.ending())),
-                ] {
-                    if let (Some(input), Some(written)) = (&path, written)
-                        && rewrite::same_file(input, &written)
+                let times = args.timings.map(|kind| target.with_extension(kind.ending()));
+                if times.as_ref() == Some(&target) {
+                    bail!(
+                        "{} would be replaced by the times: name a .wav file with --out",
+                        target.display()
+                    );
+                }
+                for written in [Some(&target), times.as_ref()].into_iter().flatten() {
+                    if path
+                        .as_ref()
+                        .is_some_and(|input| rewrite::same_file(input, written))
                     {
                         bail!(
                             "{} would be replaced: name another file with --out",
                             written.display()
                         );
                     }
+                    outputs.take(written, &name)?;
                 }
                 save(args, &voice, &text, &target, context).map(Some)
             }
@@ -248,7 +259,7 @@ fn stream(args: &Args, voice: &TextToSpeech, text: &str, context: &Context) -> R
     let mut out: Option<WavStream<Box<dyn Write>>> = None;
     let mut problem = None;
     voice.say_with(text, &mut |piece| {
-        tell_unknown(&piece, context);
+        tell_notes(&piece, voice, context);
         let written = match &mut out {
             Some(out) => out.write(&piece.samples),
             None => {
@@ -276,12 +287,20 @@ fn stream(args: &Args, voice: &TextToSpeech, text: &str, context: &Context) -> R
 fn save(args: &Args, voice: &TextToSpeech, text: &str, target: &Path, context: &Context) -> Result<Speech> {
     let begin = Instant::now();
     let mut file = WavFile::create(target, voice.rate(), kind(args))?;
-    let (mut problem, mut count, mut captions, mut phonemes) = (None, 0, Vec::new(), Vec::new());
+    let (mut problem, mut count, mut words) = (None, 0, 0);
+    let (mut captions, mut phonemes) = (Vec::new(), Vec::new());
     voice.say_with(text, &mut |piece| {
-        tell_unknown(&piece, context);
+        tell_notes(&piece, voice, context);
         count += piece.samples.len();
         problem = file.write(&piece.samples).err();
-        phonemes.extend_from_slice(&piece.phonemes);
+        if !piece.words.is_empty() {
+            let in_all = |sound: &Sound| Sound {
+                word: words + sound.word,
+                ..sound.clone()
+            };
+            phonemes.extend(piece.phonemes.iter().map(in_all));
+            words += piece.words.len();
+        }
         captions.extend(caption(piece));
         problem.is_none()
     })?;
@@ -334,17 +353,17 @@ fn sentences(captions: &[Caption], format: Format) -> String {
 }
 
 /// Words with their times and, where the voice tells, those of their phonemes.
-fn timings_json(captions: &[Caption], phonemes: &[Piece]) -> Result<String> {
+fn timings_json(captions: &[Caption], phonemes: &[Sound]) -> Result<String> {
     let timed =
         |piece: &Piece| json!({ "text": piece.text, "start": round(piece.start), "end": round(piece.end) });
-    let mut rest = phonemes.iter().peekable();
-    let words = captions.iter().flat_map(|caption| &caption.words).map(|word| {
+    let is_mark = |sound: &Sound| !sound.piece.text.starts_with(char::is_alphabetic);
+    let mut rest = phonemes.iter().filter(|sound| !is_mark(sound)).peekable();
+    let words = captions.iter().flat_map(|caption| &caption.words).zip(0..);
+    let words = words.map(|(word, number)| {
         let mut entry = timed(word);
         let mut own = Vec::new();
-        while let Some(phoneme) = rest.next_if(|phoneme| phoneme.start < word.end - 1e-6) {
-            if phoneme.text.starts_with(char::is_alphabetic) {
-                own.push(timed(phoneme));
-            }
+        while let Some(sound) = rest.next_if(|sound| sound.word <= number) {
+            own.push(timed(&sound.piece));
         }
         if !own.is_empty() {
             entry["phonemes"] = own.into();
@@ -359,25 +378,15 @@ fn round(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 
-fn tell_unknown(piece: &Uttered, context: &Context) {
-    if !piece.spelled.is_empty() {
-        context.note(&format!(
-            "not in the dictionary, so spelled: {}; --lexicon or [[phonemes]] say how they sound",
-            piece.spelled.join(", ")
-        ));
+/// The notes of a piece, and what can be done.
+fn tell_notes(piece: &Uttered, voice: &TextToSpeech, context: &Context) {
+    for note in piece.notes() {
+        context.note(&note);
     }
-    // Marks are not said, and many voices know none.
-    let said =
-        |letter: &&char| !letter.is_ascii_punctuation() && !"…“”‘’„–—«»¿¡、。，！？：；·".contains(**letter);
-    let unknown: Vec<&char> = piece.unknown.iter().filter(said).collect();
-    if !unknown.is_empty() {
-        let letters: Vec<String> = unknown
-            .iter()
-            .map(|letter| format!("`{}`", letter.escape_debug()))
-            .collect();
-        context.note(&format!(
-            "the voice does not know {}: left out",
-            letters.join(", ")
-        ));
+    if !piece.spelled.is_empty() {
+        context.note("--lexicon or [[phonemes]] say how words sound");
+    }
+    if voice.wants_roman() && piece.left_out().iter().any(|letter| letter.is_alphabetic()) {
+        context.note("the voice reads Latin letters: romanise the text first, as uroman does");
     }
 }

@@ -1,5 +1,6 @@
 //! Transcripts as subtitles and their like, to standard output or to files.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
@@ -7,6 +8,8 @@ use sensorium::Transcription;
 use sensorium::hub::atomic;
 use sensorium::speech::Piece;
 use sensorium::speech::subtitles::{self, Caption, Format, Shape};
+
+use crate::outputs::Outputs;
 
 /// How transcripts are written.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct Captions {
     pub shape: Shape,
     /// A file, or a folder for files with the inputs' names; standard output if there is none.
     pub out: Option<PathBuf>,
+    /// The files that were written.
+    pub outputs: RefCell<Outputs>,
 }
 
 /// A kind of file.
@@ -83,6 +88,7 @@ impl Captions {
                 target.display()
             );
         }
+        self.outputs.borrow_mut().take(&target, input)?;
         atomic::write_bytes(&target, text.as_bytes())?;
         Ok(None)
     }

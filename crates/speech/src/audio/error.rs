@@ -8,12 +8,13 @@ pub enum AudioError {
     #[error("cannot be read: {0}")]
     Io(#[from] std::io::Error),
     /// A file cannot be written.
-    #[error("cannot write {}", path.display())]
-    Write {
+    #[error(transparent)]
+    Write(#[from] sensorium_hub::Error),
+    /// A file has grown beyond what its format can tell of.
+    #[error("{} would be larger than 4 GiB, which a WAV file cannot be", path.display())]
+    TooLarge {
         /// The file.
         path: std::path::PathBuf,
-        /// Why not.
-        source: std::io::Error,
     },
     /// A long recording cannot be kept until it is heard.
     #[error("cannot be kept in a temporary file")]

@@ -1,11 +1,9 @@
 //! Sound as WAV: files that are there whole or not at all, and streams of unknown length.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use hound::{SampleFormat, WavSpec, WavWriter};
-use tempfile::NamedTempFile;
+use sensorium_hub::atomic::Unfinished;
 
 use super::AudioError;
 
@@ -27,39 +25,70 @@ impl SampleKind {
         }
     }
 
+    /// Samples as a file has them.
+    fn encode(self, samples: &[f32]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(samples.len() * usize::from(self.bytes()));
+        for &sample in samples {
+            match self {
+                Self::Int16 => bytes.extend(Self::int16(sample).to_le_bytes()),
+                Self::Float32 => bytes.extend(sample.to_le_bytes()),
+            }
+        }
+        bytes
+    }
+
     /// A sample as a whole number of 16 bits; what is louder than 1 is cut.
     fn int16(sample: f32) -> i16 {
         (sample * 32768.0).round().clamp(-32768.0, 32767.0) as i16
     }
 }
 
-fn spec(rate: u32, kind: SampleKind) -> WavSpec {
-    WavSpec {
-        channels: 1,
-        sample_rate: rate,
-        bits_per_sample: kind.bytes() * 8,
-        sample_format: match kind {
-            SampleKind::Int16 => SampleFormat::Int,
-            SampleKind::Float32 => SampleFormat::Float,
-        },
+/// Bytes of a header.
+const HEADER: usize = 44;
+/// The length that says that none is known.
+const ENDLESS: u32 = u32::MAX;
+/// As many bytes of samples as a header can tell of.
+const MOST: u64 = (ENDLESS - 1) as u64 - (HEADER as u64 - 8);
+
+/// A header for one channel with so many `bytes` of samples, or [`ENDLESS`].
+fn header(rate: u32, kind: SampleKind, bytes: u32) -> [u8; HEADER] {
+    let format: u16 = match kind {
+        SampleKind::Int16 => 1,
+        SampleKind::Float32 => 3,
+    };
+    let align = kind.bytes();
+    let parts: [&[u8]; 13] = [
+        b"RIFF",
+        &bytes.saturating_add(HEADER as u32 - 8).to_le_bytes(),
+        b"WAVE",
+        b"fmt ",
+        &16u32.to_le_bytes(),
+        &format.to_le_bytes(),
+        &1u16.to_le_bytes(),
+        &rate.to_le_bytes(),
+        &rate.saturating_mul(align.into()).to_le_bytes(),
+        &align.to_le_bytes(),
+        &(align * 8).to_le_bytes(),
+        b"data",
+        &bytes.to_le_bytes(),
+    ];
+    let mut header = [0; HEADER];
+    for (place, byte) in header.iter_mut().zip(parts.concat()) {
+        *place = byte;
     }
+    header
 }
 
-/// A WAV file of one channel that grows under another name until it is [`finish`](Self::finish)ed.
+/// A WAV file of one channel that is not there before it is [`finish`](Self::finish)ed. A device or a pipe, which is
+/// written at once, gets a header that does not know the length.
+#[derive(Debug)]
 pub struct WavFile {
-    writer: WavWriter<BufWriter<File>>,
-    temporary: NamedTempFile,
-    /// Where it is put at the end.
+    file: Unfinished,
     path: PathBuf,
+    rate: u32,
     kind: SampleKind,
-}
-
-impl std::fmt::Debug for WavFile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WavFile")
-            .field("path", &self.path)
-            .finish_non_exhaustive()
-    }
+    /// Of samples that were written.
+    bytes: u64,
 }
 
 impl WavFile {
@@ -68,76 +97,46 @@ impl WavFile {
     /// # Errors
     /// If nothing can be written in its folder.
     pub fn create(path: &Path, rate: u32, kind: SampleKind) -> Result<Self, AudioError> {
-        if path.is_dir() {
-            return Err(write_error(
-                path,
-                io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, not a file"),
-            ));
-        }
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
-        if !folder.is_dir() {
-            return Err(write_error(
-                path,
-                io::Error::new(io::ErrorKind::NotFound, "its folder does not exist"),
-            ));
-        }
-        let temporary = tempfile::Builder::new()
-            .prefix(".speech.")
-            .tempfile_in(folder)
-            .map_err(|error| write_error(path, error))?;
-        let file = temporary.reopen().map_err(|error| write_error(path, error))?;
-        let writer =
-            WavWriter::new(BufWriter::new(file), spec(rate, kind)).map_err(|error| failed(path, error))?;
+        let mut file = Unfinished::create(path)?;
+        file.write_all(&header(rate, kind, ENDLESS))
+            .map_err(|error| file.error(error))?;
         Ok(Self {
-            writer,
-            temporary,
+            file,
             path: path.to_path_buf(),
+            rate,
             kind,
+            bytes: 0,
         })
     }
 
     /// Adds samples.
     ///
     /// # Errors
-    /// If the disk is full, or the file becomes larger than a WAV can be.
+    /// If the disk is full, or the file would become larger than a WAV can be.
     pub fn write(&mut self, samples: &[f32]) -> Result<(), AudioError> {
-        for &sample in samples {
-            let written = match self.kind {
-                SampleKind::Int16 => self.writer.write_sample(SampleKind::int16(sample)),
-                SampleKind::Float32 => self.writer.write_sample(sample),
-            };
-            written.map_err(|error| failed(&self.path, error))?;
+        let bytes = self.kind.encode(samples);
+        self.bytes += bytes.len() as u64;
+        if self.bytes > MOST && self.file.is_file() {
+            return Err(AudioError::TooLarge {
+                path: self.path.clone(),
+            });
         }
-        Ok(())
+        Ok(self
+            .file
+            .write_all(&bytes)
+            .map_err(|error| self.file.error(error))?)
     }
 
     /// Puts the file in its place.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn finish(self) -> Result<(), AudioError> {
-        let Self {
-            writer,
-            temporary,
-            path,
-            ..
-        } = self;
-        writer.finalize().map_err(|error| failed(&path, error))?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            // A temporary file is for its owner alone; what cannot be changed does no harm.
-            let _ = temporary
-                .as_file()
-                .set_permissions(std::fs::Permissions::from_mode(0o644));
-        }
-        temporary
-            .persist(&path)
-            .map_err(|error| write_error(&path, error.error))?;
-        Ok(())
+    pub fn finish(mut self) -> Result<(), AudioError> {
+        let bytes = u32::try_from(self.bytes).unwrap_or(ENDLESS);
+        self.file
+            .write_over_begin(&header(self.rate, self.kind, bytes))
+            .map_err(|error| self.file.error(error))?;
+        Ok(self.file.finish()?)
     }
 }
 
@@ -155,20 +154,7 @@ impl<W: Write> WavStream<W> {
     /// If the reader is gone.
     pub fn new(mut out: W, rate: u32, kind: SampleKind, raw: bool) -> io::Result<Self> {
         if !raw {
-            let format: u16 = match kind {
-                SampleKind::Int16 => 1,
-                SampleKind::Float32 => 3,
-            };
-            let align = kind.bytes();
-            out.write_all(b"RIFF\xff\xff\xff\xffWAVEfmt ")?; // as long as can be
-            out.write_all(&16u32.to_le_bytes())?;
-            out.write_all(&format.to_le_bytes())?;
-            out.write_all(&1u16.to_le_bytes())?;
-            out.write_all(&rate.to_le_bytes())?;
-            out.write_all(&(rate * u32::from(align)).to_le_bytes())?;
-            out.write_all(&align.to_le_bytes())?;
-            out.write_all(&(align * 8).to_le_bytes())?;
-            out.write_all(b"data\xff\xff\xff\xff")?;
+            out.write_all(&header(rate, kind, ENDLESS))?;
         }
         Ok(Self { out, kind })
     }
@@ -178,30 +164,8 @@ impl<W: Write> WavStream<W> {
     /// # Errors
     /// If the reader is gone.
     pub fn write(&mut self, samples: &[f32]) -> io::Result<()> {
-        let mut bytes = Vec::with_capacity(samples.len() * usize::from(self.kind.bytes()));
-        for &sample in samples {
-            match self.kind {
-                SampleKind::Int16 => bytes.extend(SampleKind::int16(sample).to_le_bytes()),
-                SampleKind::Float32 => bytes.extend(sample.to_le_bytes()),
-            }
-        }
-        self.out.write_all(&bytes)?;
+        self.out.write_all(&self.kind.encode(samples))?;
         self.out.flush()
-    }
-}
-
-fn failed(path: &Path, error: hound::Error) -> AudioError {
-    let source = match error {
-        hound::Error::IoError(error) => error,
-        other => io::Error::other(other.to_string()),
-    };
-    write_error(path, source)
-}
-
-fn write_error(path: &Path, source: io::Error) -> AudioError {
-    AudioError::Write {
-        path: path.to_path_buf(),
-        source,
     }
 }
 
@@ -230,6 +194,34 @@ mod tests {
         assert!(WavFile::create(folder.path(), 8000, SampleKind::Int16).is_err());
         drop(WavFile::create(&folder.path().join("b.wav"), 8000, SampleKind::Int16).unwrap());
         assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_no_header_could_tell_of_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        let mut file = WavFile::create(&path, 8000, SampleKind::Float32).unwrap();
+        file.bytes = MOST - 4;
+        file.write(&[0.5]).unwrap();
+        let error = file.write(&[0.5]).unwrap_err();
+        assert!(error.to_string().contains("4 GiB"), "{error}");
+        drop(file);
+        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_and_a_device_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("a.wav"), folder.path().join("link"));
+        std::os::unix::fs::symlink("a.wav", &link).unwrap();
+        for target in [&link, Path::new("/dev/null")] {
+            let mut file = WavFile::create(target, 8000, SampleKind::Int16).unwrap();
+            file.write(&[0.5]).unwrap();
+            file.finish().unwrap();
+            assert!(!std::fs::symlink_metadata(target).unwrap().is_file());
+        }
+        assert_eq!(Audio::open(&path).unwrap().samples(), [0.5]);
     }
 
     #[test]

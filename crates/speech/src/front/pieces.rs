@@ -31,6 +31,17 @@ impl Piece {
         let said: Vec<&str> = self.words.iter().map(|word| word.said.as_str()).collect();
         said.join(" ")
     }
+
+    /// The same in parts of at most this `share` of its length; as it is if it cannot be divided.
+    pub fn divided(self, share: f64) -> Vec<Piece> {
+        let whole = length(&self.words);
+        let most = ((whole as f64 * share) as usize)
+            .min(whole.saturating_sub(1))
+            .max(1);
+        let mut found = Vec::new();
+        divide(self.words, self.pause, most, &mut found);
+        found
+    }
 }
 
 /// The `words` of `text` in pieces of at most `most` characters: whole sentences, else clauses, else words, else parts
@@ -224,6 +235,22 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_piece_is_divided_until_it_cannot_be() {
+        let piece = |text| pieces(text, verbatim(text), 100).swap_remove(0);
+        let parts = |text, share| -> Vec<(String, Pause)> {
+            let parts = piece(text).divided(share).into_iter();
+            parts.map(|part| (part.text(), part.pause)).collect()
+        };
+        let expected = [("one two", Pause::Word), ("six ten", Pause::Paragraph)];
+        assert_eq!(
+            parts("one two six ten", 0.5),
+            expected.map(|(text, pause)| (text.to_string(), pause))
+        );
+        assert_eq!(parts("a", 0.5).len(), 1);
+        assert_eq!(parts("ab", 0.999).len(), 2);
     }
 
     proptest! {

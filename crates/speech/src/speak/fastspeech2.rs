@@ -17,6 +17,9 @@ use crate::front::english::lexicon::{Lexicon, is_vowel};
 use crate::models::fastspeech2::{FastSpeech2, Manner, Said, WITH_VOCODER};
 use crate::models::vocos;
 
+/// As many frames as are said in one go, about half a minute: attention over them takes memory with their square.
+const MOST_FRAMES: i64 = 2000;
+
 /// Says English text with a [`FastSpeech2Voice`].
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -79,14 +82,16 @@ impl Voice for Reader {
             }
         }
         let mut at = 0;
-        let phonemes = found.tokens.iter().zip(&said.frames).map(|(token, frames)| {
+        let heard = found.tokens.iter().zip(&found.places).zip(&said.frames);
+        let phonemes = heard.map(|((token, &place), frames)| {
             let start = at as f64 * second;
             at += frames;
-            crate::ctc::Piece {
+            let piece = crate::ctc::Piece {
                 text: token.clone(),
                 start,
                 end: at as f64 * second,
-            }
+            };
+            (place, piece)
         });
         Ok(SaidPiece {
             samples,
@@ -218,7 +223,7 @@ impl FastSpeech2Voice {
     /// Says tokens; see [`FastSpeech2::say`].
     ///
     /// # Errors
-    /// If there are none, or one is not in the vocabulary.
+    /// If there are none, one is not in the vocabulary, or it would last too long.
     pub fn say(&self, ids: &[i64], manner: &Manner) -> Result<Said, Error> {
         if ids.is_empty() || ids.iter().any(|id| !(0..self.network.vocabulary()).contains(id)) {
             return Err(Error::TextLength {
@@ -226,7 +231,11 @@ impl FastSpeech2Voice {
                 most: i64::MAX,
             });
         }
-        Ok(tch::no_grad(|| self.network.say(ids, manner)))
+        tch::no_grad(|| {
+            let plan = self.network.plan(ids, manner);
+            super::check_duration(plan.frames.iter().sum(), MOST_FRAMES)?;
+            Ok(self.network.draw(plan))
+        })
     }
 
     /// How `speaker` speaks.

@@ -30,6 +30,8 @@ impl Vocoder for GriffinLim {
     fn samples(&self, spectrogram: &Tensor) -> Tensor {
         const MOMENTUM: f64 = 0.99;
         let shape = &self.shape;
+        // The filters are on the CPU, the voice need not be.
+        let spectrogram = spectrogram.to_device(Device::Cpu);
         let heard = (spectrogram.transpose(0, 1).to_kind(Kind::Float) * shape.base.ln()).exp();
         let sizes = self.inverse.matmul(&heard).clamp_min(1e-8); // [bins, frames]
         let frames = sizes.size()[1];

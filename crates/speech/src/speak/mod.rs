@@ -5,12 +5,15 @@ mod fastspeech2;
 mod griffin_lim;
 mod loudness;
 mod notes;
+mod options;
 mod speaker;
 mod speecht5;
 mod times;
+mod uttered;
 mod vits;
 mod vocoder;
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use sensorium_hub::Model;
@@ -20,19 +23,21 @@ use tch::{Device, Kind, Tensor};
 pub use english::English;
 pub use fastspeech2::FastSpeech2Voice;
 pub use griffin_lim::GriffinLim;
+pub use options::SpeakOptions;
 pub use speaker::Speaker;
 pub use speecht5::{Ending, SpeechT5Voice};
+pub use uttered::{Sound, Uttered};
 pub use vits::VitsVoice;
 pub use vocoder::{HifiGanVocoder, SourceFilterVocoder, Vocoder};
 
 use crate::ctc::Piece as Timed;
 use crate::error::Error;
-use crate::front::english::lexicon::Lexicon;
 use crate::front::ssml::{self, Part, Phonemes};
 use crate::front::{self, Pause};
 use crate::models::{fastspeech2 as fastspeech2_model, speecht5 as speecht5_model, vits as vits_model};
 use loudness::Leveller;
-use times::timed;
+use options::check_duration;
+use times::{timed, word_at};
 
 /// Says texts.
 #[derive(Debug)]
@@ -58,70 +63,16 @@ trait Voice: std::fmt::Debug + Send {
         false
     }
 
+    /// Whether it reads Latin letters, whatever the language's own are.
+    fn wants_roman(&self) -> bool {
+        false
+    }
+
     /// Characters that are said in one go.
     fn most_characters(&self) -> usize;
 
-    /// Says a piece at `rate` times the voice's own speed.
+    /// Says a piece at `rate` times the voice's own speed; [`Error::Duration`] if that would take too long.
     fn say(&self, text: &str, rate: f64, options: &SpeakOptions) -> Result<Said, Error>;
-}
-
-/// How texts are said.
-#[derive(Debug, Clone)]
-pub struct SpeakOptions {
-    /// Who speaks.
-    pub speaker: Speaker,
-    /// How fast; 1 is as the voice does, 2 twice as fast.
-    pub speed: f64,
-    /// How much higher, in standard deviations of the voice's pitch, where the voice can.
-    pub pitch: f64,
-    /// How much louder, in standard deviations of the voice's energy, where the voice can.
-    pub energy: f64,
-    /// Words and their phonemes, for voices that read phonemes of English.
-    pub lexicon: Option<Lexicon>,
-    /// How long pauses between sentences and paragraphs are; 1 is as usual.
-    pub pause: f64,
-    /// Of all chance in the voice; another one each time if there is none.
-    pub seed: Option<u64>,
-    /// Another rate than the voice's, in Hz.
-    pub rate: Option<u32>,
-    /// The vocoder of voices that come without one.
-    pub vocoder: Option<Model>,
-    /// The language whose figures and signs are read, as a code (`en`); the voice's own if there is none.
-    pub language: Option<String>,
-}
-
-impl Default for SpeakOptions {
-    fn default() -> Self {
-        Self {
-            speaker: Speaker::Own,
-            speed: 1.0,
-            pitch: 0.0,
-            energy: 0.0,
-            lexicon: None,
-            pause: 1.0,
-            seed: None,
-            rate: None,
-            vocoder: None,
-            language: None,
-        }
-    }
-}
-
-/// A piece of a text that was said, with the silence behind it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Uttered {
-    /// Samples of one channel, of which 1 is the loudest.
-    pub samples: Vec<f32>,
-    /// What was said.
-    pub text: String,
-    /// When each word is said, in seconds from the text's beginning.
-    pub words: Vec<Timed>,
-    /// When each phoneme or mark is said, likewise.
-    pub phonemes: Vec<Timed>,
-    /// Characters that the voice does not know and which were left out.
-    pub unknown: Vec<char>,
-    /// Words that are in no dictionary and were spelled.
-    pub spelled: Vec<String>,
 }
 
 /// What is known while a text is being said.
@@ -144,8 +95,9 @@ struct Said {
     samples: Vec<f32>,
     /// For each character of the text the seconds at which it begins and ends, if the voice tells.
     times: Option<Vec<(f64, f64)>>,
-    /// When each phoneme is said, in seconds from the piece's beginning.
-    phonemes: Vec<Timed>,
+    /// When each phoneme is said, in seconds from the piece's beginning, and the character of the text that it stands
+    /// for.
+    phonemes: Vec<(usize, Timed)>,
     unknown: Vec<char>,
     /// Words that are in no dictionary.
     spelled: Vec<String>,
@@ -172,6 +124,12 @@ impl TextToSpeech {
             true => Err(Error::VoiceCannot { what }),
             false => Ok(()),
         };
+        if !SpeakOptions::SPEEDS.contains(&options.speed) {
+            return Err(Error::Speed {
+                speed: options.speed,
+                expected: SpeakOptions::SPEEDS,
+            });
+        }
         let reads_sounds = FastSpeech2Voice::MODEL_TYPES.contains(&found);
         can(options.pitch != 0.0 && !reads_sounds, "speak higher or lower")?;
         can(
@@ -264,9 +222,7 @@ impl TextToSpeech {
         };
         for part in parts {
             let goes_on = match part {
-                Part::Silence(seconds) => {
-                    self.tell(&mut telling, self.silent(seconds * self.options.pause))?
-                }
+                Part::Silence(seconds) => self.say_nothing(seconds * self.options.pause, &mut telling)?,
                 Part::Text { text, rate, read } => self.say_text(&text, rate, &read, &mut telling)?,
             };
             if !goes_on {
@@ -275,8 +231,24 @@ impl TextToSpeech {
         }
         match telling.said {
             true => Ok(()),
+            false if self.wants_roman() && telling.unknown.iter().any(|letter| letter.is_alphabetic()) => {
+                Err(Error::NeedsRoman)
+            }
             false => Err(Error::NothingToSay),
         }
+    }
+
+    /// Whether the sink wants more after a silence, which it gets in parts.
+    fn say_nothing(&self, seconds: f64, telling: &mut Telling<'_>) -> Result<bool, Error> {
+        const MOST: f64 = 10.0;
+        let mut left = seconds;
+        while left > 0.0 {
+            if !self.tell(telling, self.silent(left.min(MOST)))? {
+                return Ok(false);
+            }
+            left -= MOST;
+        }
+        Ok(true)
     }
 
     /// Whether the sink wants more.
@@ -293,14 +265,25 @@ impl TextToSpeech {
             return Err(Error::NeedsPhonemes);
         }
         let words = front::words(text, read, self.english);
-        let mut pieces = front::pieces(text, words, self.voice.most_characters())
-            .into_iter()
-            .peekable();
+        let (slowest, fastest) = SpeakOptions::SPEEDS.into_inner();
+        let rate = (self.options.speed * rate).clamp(slowest, fastest);
+        let mut pieces = VecDeque::from(front::pieces(text, words, self.voice.most_characters()));
         // Characters of pieces of which nothing is heard are told with the next one.
         let mut unheard = Vec::new();
-        while let Some(piece) = pieces.next() {
+        while let Some(piece) = pieces.pop_front() {
             let text = piece.text();
-            let said = self.voice.say(&text, self.options.speed * rate, &self.options)?;
+            let said = match self.voice.say(&text, rate, &self.options) {
+                Err(Error::Duration { frames, most }) => {
+                    // Some less, for parts are not equally long.
+                    let parts = piece.divided(0.9 * most as f64 / frames as f64);
+                    if parts.len() < 2 {
+                        return Err(Error::Duration { frames, most });
+                    }
+                    parts.into_iter().rev().for_each(|part| pieces.push_front(part));
+                    continue;
+                }
+                said => said?,
+            };
             unheard.extend(news(&mut telling.unknown, said.unknown));
             let spelled = news(&mut telling.spelled, said.spelled);
             let mut samples = said.samples;
@@ -313,13 +296,16 @@ impl TextToSpeech {
             let words = said
                 .times
                 .map_or(Vec::new(), |times| timed(&piece.words, &times, begin));
-            if pieces.peek().is_some() {
+            if !pieces.is_empty() {
                 samples.extend(self.silent(self.silence(piece.pause)).samples);
             }
-            let phonemes = said.phonemes.into_iter().map(|sound| Timed {
-                start: begin + sound.start,
-                end: begin + sound.end,
-                ..sound
+            let phonemes = said.phonemes.into_iter().map(|(place, sound)| Sound {
+                piece: Timed {
+                    start: begin + sound.start,
+                    end: begin + sound.end,
+                    ..sound
+                },
+                word: word_at(&piece.words, place),
             });
             let uttered = Uttered {
                 samples,
@@ -350,6 +336,12 @@ impl TextToSpeech {
         }
     }
 
+    /// Whether the voice reads Latin letters alone, whatever the language's own are: texts in others are to be romanised
+    /// first, as uroman does.
+    pub fn wants_roman(&self) -> bool {
+        self.voice.wants_roman()
+    }
+
     fn phonemes(&self) -> Phonemes {
         match (self.voice.wants_phonemes(), self.voice.takes_phonemes()) {
             (true, _) => Phonemes::Alone,
@@ -365,15 +357,7 @@ impl TextToSpeech {
     pub fn say(&self, text: &str) -> Result<Uttered, Error> {
         let mut all = Uttered::default();
         self.say_with(text, &mut |piece| {
-            all.samples.extend(piece.samples);
-            all.words.extend(piece.words);
-            all.phonemes.extend(piece.phonemes);
-            all.unknown.extend(piece.unknown);
-            all.spelled.extend(piece.spelled);
-            if !all.text.is_empty() && !piece.text.is_empty() {
-                all.text.push(' ');
-            }
-            all.text += &piece.text;
+            all.join(piece);
             true
         })?;
         Ok(all)

@@ -3,11 +3,16 @@
 use super::Uttered;
 
 impl Uttered {
+    /// The letters and signs that were left out. Marks are not said, and many voices know none.
+    pub fn left_out(&self) -> Vec<char> {
+        const MARKS: &str = ".,;:!?'\"()-[]…“”‘’„–—«»¿¡、。，！？：；·";
+        let unknown = self.unknown.iter().copied();
+        unknown.filter(|letter| !MARKS.contains(*letter)).collect()
+    }
+
     /// What was left out or spelled, in sentences.
     pub fn notes(&self) -> Vec<String> {
-        // Marks are not said, and many voices know none.
-        let said = |letter: &&char| !".,;:!?'\"()-[]…“”‘’„–—«»¿¡、。，！？：；·".contains(**letter);
-        let unknown = self.unknown.iter().filter(said);
+        let unknown = self.left_out().into_iter();
         let unknown: Vec<String> = unknown
             .map(|letter| format!("`{}`", letter.escape_debug()))
             .collect();

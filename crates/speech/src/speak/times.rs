@@ -49,6 +49,18 @@ pub fn timed(words: &[Word], times: &[(f64, f64)], begin: f64) -> Vec<Timed> {
         .collect()
 }
 
+/// The word that the character at `place` of a piece belongs to, by its number; a blank is its word's before it.
+pub fn word_at(words: &[Word], place: usize) -> usize {
+    let mut end = 0;
+    let ends = words.iter().map(|word| {
+        end += word.said.chars().count() + 1;
+        end
+    });
+    ends.take_while(|&end| end <= place)
+        .count()
+        .min(words.len().saturating_sub(1))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,5 +76,14 @@ mod tests {
         let found = timed(&words, &found, 10.0);
         let found: Vec<_> = found.iter().map(|word| (word.start, word.end)).collect();
         assert_eq!(found, [(11.0, 15.0), (15.0, 17.0)]);
+    }
+
+    #[test]
+    fn characters_belong_to_words() {
+        let words = front::verbatim("añ b [[T IY1]]");
+        let found: Vec<usize> = [0, 1, 2, 3, 4, 5, 9, 99]
+            .map(|place| word_at(&words, place))
+            .to_vec();
+        assert_eq!(found, [0, 0, 0, 1, 1, 2, 3, 3]);
     }
 }

@@ -11,6 +11,9 @@ use super::{Said as SaidPiece, SpeakOptions, Speaker, Voice, samples_of};
 use crate::error::Error;
 use crate::models::vits::{Manner, Said, Vits};
 
+/// As many frames as are said in one go: half a minute and more.
+const MOST_FRAMES: i64 = 3000;
+
 /// The network with its tokenizer.
 #[derive(Debug)]
 pub struct VitsVoice {
@@ -81,7 +84,7 @@ impl VitsVoice {
     /// Says tokens.
     ///
     /// # Errors
-    /// If there are none, one is not in the vocabulary, or there is no such speaker.
+    /// If there are none, one is not in the vocabulary, there is no such speaker, or it would last too long.
     pub fn say(&self, ids: &[i64], manner: &Manner) -> Result<Said, Error> {
         if ids.is_empty() || ids.iter().any(|id| !(0..self.vocabulary).contains(id)) {
             return Err(Error::TextLength {
@@ -90,7 +93,11 @@ impl VitsVoice {
             });
         }
         self.check_speaker(&manner.speaker.map_or(Speaker::Own, Speaker::Number))?;
-        Ok(tch::no_grad(|| self.network.say(ids, manner)))
+        tch::no_grad(|| {
+            let plan = self.network.plan(ids, manner);
+            super::check_duration(plan.frames.sum(Kind::Int64).int64_value(&[]), MOST_FRAMES)?;
+            Ok(self.network.sound(plan))
+        })
     }
 
     /// The number of the one who speaks; none where there is but one.
@@ -122,6 +129,10 @@ impl Voice for VitsVoice {
 
     fn wants_phonemes(&self) -> bool {
         self.characters.wants_phonemes()
+    }
+
+    fn wants_roman(&self) -> bool {
+        self.characters.wants_roman()
     }
 
     fn most_characters(&self) -> usize {

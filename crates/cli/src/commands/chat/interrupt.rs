@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 
+use crate::interrupt;
+
 /// Whether the person wants the answer to stop.
 #[derive(Debug, Default)]
 pub struct Interrupt {
@@ -21,12 +23,7 @@ impl Interrupt {
     /// program.
     pub fn listen(&self) -> Result<()> {
         let (answering, asked) = (Arc::clone(&self.answering), Arc::clone(&self.asked));
-        ctrlc::set_handler(move || {
-            if !answering.load(Ordering::Relaxed) || asked.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-        })?;
-        Ok(())
+        interrupt::listen(move || answering.load(Ordering::Relaxed) && !asked.swap(true, Ordering::Relaxed))
     }
 
     /// An answer begins.

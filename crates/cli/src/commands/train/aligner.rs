@@ -70,7 +70,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let params = fresh(context).on(device).of_kind(Kind::Float);
     let mut display = Display::new(context, "frames");
     let session = args.run.session(folder, device, &mut display)?;
-    let report = aligner::train(&settings, &params, &corpus, &sounds, session)?;
+    let report = aligner::train(&settings, &params, corpus, &sounds, session)?;
     display.finish();
     let out = args.run.out();
     if report.outcome == Outcome::Stopped {

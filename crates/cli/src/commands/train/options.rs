@@ -12,6 +12,8 @@ use sensorium::tch::Device;
 use sensorium::train::recipes::Session;
 use sensorium::train::{Callback, Optimizer, RunFolder, Schedule, TrainerConfig};
 
+use crate::interrupt;
+
 /// Where the run goes, and how it learns. What is not given comes from the recipe.
 #[derive(Debug, clap::Args)]
 pub struct RunArgs {
@@ -120,11 +122,7 @@ pub fn set<T>(slot: &mut T, value: Option<T>) {
 fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
+    interrupt::listen(move || !asked.swap(true, Ordering::Relaxed))?;
     Ok(stop)
 }
 

@@ -85,6 +85,16 @@ pub struct Said {
     pub states: Tensor,
 }
 
+/// What is to be said, before it is drawn.
+#[derive(Debug)]
+pub struct Plan {
+    /// Frames of each phoneme.
+    pub frames: Vec<i64>,
+    pitch: Tensor,
+    energy: Tensor,
+    states: Tensor,
+}
+
 /// A padded batch to learn from.
 #[derive(Debug)]
 pub struct Lesson {
@@ -186,6 +196,13 @@ impl FastSpeech2 {
 
     /// The spectrogram of phonemes, of which there is at least one and all are in the vocabulary.
     pub fn say(&self, ids: &[i64], manner: &Manner) -> Said {
+        self.draw(self.plan(ids, manner))
+    }
+
+    /// How long, high and loud each phoneme is to be said; the work of [`say`](Self::say) that does not grow with the
+    /// frames.
+    pub fn plan(&self, ids: &[i64], manner: &Manner) -> Plan {
+        const LONGEST: f64 = 1e6; // what is no number has no length, either
         let device = self.table.device();
         let ids = Tensor::from_slice(ids).unsqueeze(0).to_device(device);
         let states = self.encoder.forward(&self.table.forward(&ids), None, false);
@@ -200,10 +217,27 @@ impl FastSpeech2 {
         } else {
             (frames * slowness).round()
         };
+        let frames = frames.nan_to_num(0.0, LONGEST, 0.0).clamp_max(LONGEST);
         let mut frames = Vec::<i64>::try_from(frames.view([-1]).to_kind(Kind::Int64)).unwrap_or_default();
         if frames.iter().all(|&frames| frames == 0) {
             frames.fill(1);
         }
+        Plan {
+            frames,
+            pitch,
+            energy,
+            states,
+        }
+    }
+
+    /// The spectrogram of what was planned.
+    pub fn draw(&self, plan: Plan) -> Said {
+        let Plan {
+            frames,
+            pitch,
+            energy,
+            states,
+        } = plan;
         let x = &states + self.energy.1.forward(&energy) + self.pitch.1.forward(&pitch);
         let (x, _) = stretched(&x, std::slice::from_ref(&frames));
         let (_, spectrogram) = self.read(&self.decoder.forward(&x, None, false), false);

@@ -231,7 +231,10 @@ impl Guessed {
 
 /// Frames of each token, from the logarithms of lengths `[1, 1, tokens]`; at least one frame in all.
 pub fn frames(log_lengths: &Tensor, rate: f64) -> Tensor {
+    const LONGEST: f64 = 1e6; // what is no number has no length, either
     (log_lengths.to_kind(Kind::Float).exp() / rate)
         .ceil()
+        .nan_to_num(0.0, LONGEST, 0.0)
+        .clamp_max(LONGEST)
         .flatten(0, -1)
 }

@@ -102,6 +102,18 @@ pub struct Said {
     pub states: Tensor,
 }
 
+/// What is to be said, before it is made sound.
+#[derive(Debug)]
+pub struct Plan {
+    /// Frames of each token, `[tokens]`.
+    pub frames: Tensor,
+    /// Means and spreads of each token, `[1, 2 · flow, tokens]`.
+    stats: Tensor,
+    speaker: Option<Tensor>,
+    noise: f64,
+    states: Tensor,
+}
+
 const INIT: Init = Init::FanIn;
 
 impl Vits {
@@ -174,6 +186,11 @@ impl Vits {
 
     /// Says the tokens `ids`, each below the vocabulary's size. Chance comes from libtorch's generator.
     pub fn say(&self, ids: &[i64], manner: &Manner) -> Said {
+        self.sound(self.plan(ids, manner))
+    }
+
+    /// How long each token is to be said; the work of [`say`](Self::say) that does not grow with the frames.
+    pub fn plan(&self, ids: &[i64], manner: &Manner) -> Plan {
         let device = self.embedding.device();
         let ids = Tensor::from_slice(ids).view([1, -1]).to_device(device);
         let mut x = self.embedding.forward(&ids) * (self.hidden as f64).sqrt();
@@ -194,6 +211,24 @@ impl Vits {
         if frames.sum(Kind::Int64).int64_value(&[]) == 0 {
             let _ = frames.get(0).fill_(1);
         }
+        Plan {
+            frames,
+            stats,
+            speaker,
+            noise: manner.noise,
+            states,
+        }
+    }
+
+    /// The sound of what was planned.
+    pub fn sound(&self, plan: Plan) -> Said {
+        let Plan {
+            frames,
+            stats,
+            speaker,
+            noise,
+            states,
+        } = plan;
         // What a token's frames sound like, as often as it lasts.
         let stats = stats
             .squeeze_dim(0)
@@ -203,7 +238,7 @@ impl Vits {
             stats.narrow(1, 0, self.flow_size),
             stats.narrow(1, self.flow_size, self.flow_size),
         );
-        let noise = drawn(&means.size(), manner.noise, &means);
+        let noise = drawn(&means.size(), noise, &means);
         let mut latents = means + noise * spreads.exp();
         for coupling in self.flow.iter().rev() {
             latents = coupling.reverse(&latents.flip(1i64), speaker.as_ref());

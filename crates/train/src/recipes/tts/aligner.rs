@@ -11,12 +11,13 @@ use tch::{Kind, Tensor};
 use super::Report;
 use super::alignment::{self, Segment};
 use super::corpus::{Corpus, Spectrogram, Utterance};
+use super::lines::{by_length, shuffled};
 use crate::data::{Dataset, Loader};
 use crate::error::{Result, TrainError};
 use crate::history::{RunningMean, Scores};
 use crate::recipes::Session;
 use crate::recipes::session::{Plan, described, pretty};
-use crate::rng::{mix, permutation};
+use crate::rng::mix;
 use crate::trainer::{Objective, Outcome, StepOutput, TrainerConfig};
 
 /// Everything that shapes the result of a run.
@@ -50,7 +51,7 @@ pub fn vocabulary(corpus: &Corpus, sounds: &HashMap<String, Vec<String>>) -> Vec
 pub fn train(
     settings: &Settings,
     params: &Params,
-    corpus: &Corpus,
+    corpus: Corpus,
     sounds: &HashMap<String, Vec<String>>,
     session: Session<'_>,
 ) -> Result<Report> {
@@ -60,34 +61,39 @@ pub fn train(
         let message = "the model's `num_mel_bins` does not fit the data";
         return Err(TrainError::Settings(message.to_string()));
     }
-    let vocabulary = vocabulary(corpus, sounds);
+    let said = corpus
+        .utterances()
+        .filter_map(|utterance| sounds.get(&utterance.name));
+    let said = said.map(|said| said.join(" ").into_bytes());
+    let described = described(settings, corpus.digest().chain(said))?;
+    let vocabulary = vocabulary(&corpus, sounds);
     let ids: HashMap<&str, i64> = vocabulary.iter().map(String::as_str).zip(0..).collect();
-    let lines = |utterances: &[Utterance]| -> Result<Vec<Line>> {
-        let one = |utterance: &Utterance| {
+    let Corpus {
+        shape,
+        train,
+        validation,
+    } = corpus;
+    let lines = |utterances: Vec<Utterance>| -> Result<Lines> {
+        let one = |utterance: Utterance| {
             let said = sounds.get(&utterance.name).filter(|said| !said.is_empty());
             let said = said.ok_or_else(|| {
                 TrainError::Settings(format!("nothing in the text of `{}` is said", utterance.name))
             })?;
             Ok(Line {
-                name: utterance.name.clone(),
                 ids: said.iter().map(|phoneme| ids[phoneme.as_str()]).collect(),
-                spectrogram: utterance.spectrogram.clone(),
+                name: utterance.name,
+                spectrogram: utterance.spectrogram,
             })
         };
-        utterances.iter().map(one).collect()
+        Ok(Lines {
+            lines: utterances.into_iter().map(one).collect::<Result<_>>()?,
+            batch_size: settings.batch_size.max(1),
+        })
     };
-    let batch_size = settings.batch_size.max(1);
-    let batches = |lines| Lines { lines, batch_size };
-    let validation = batches(lines(&corpus.validation)?);
-    let train = batches(lines(&corpus.train)?);
-    let digest = corpus.digest();
-    let said = corpus
-        .utterances()
-        .filter_map(|utterance| sounds.get(&utterance.name));
-    let said: Vec<Vec<u8>> = said.map(|said| said.join(" ").into_bytes()).collect();
+    let (train, validation) = (lines(train)?, lines(validation)?);
     let plan = Plan {
         trainer: settings.trainer.clone(),
-        settings: described(settings, digest.iter().chain(&said).map(Vec::as_slice))?,
+        settings: described,
         params,
         model: pretty(&settings.model)?,
     };
@@ -99,10 +105,9 @@ pub fn train(
     let loader = Loader::new(train, 1, mix(settings.trainer.seed, &[0]), session.workers);
     let run = session.run(plan, &learner, &loader)?;
     if run.outcome == Outcome::Finished {
-        let second = corpus.shape.hop as f64 / f64::from(corpus.shape.rate);
-        let train = batches(lines(&corpus.train)?);
-        for lines in [&train, &learner.validation] {
-            for indices in lines.by_length(0, 0) {
+        let second = shape.hop as f64 / f64::from(shape.rate);
+        for lines in [loader.dataset(), &learner.validation] {
+            for indices in by_length(&lines.lengths(), lines.batch_size, 0, 0) {
                 let batch = lines.make(&indices);
                 let found = tch::no_grad(|| aligner.scores(&batch));
                 for (row, &i) in indices.iter().enumerate() {
@@ -155,12 +160,8 @@ struct Lines {
 }
 
 impl Lines {
-    fn by_length(&self, seed: u64, noise: u64) -> Vec<Vec<usize>> {
-        let length =
-            |&i: &usize| self.lines[i].spectrogram.frames() as u64 + mix(seed, &[i as u64]) % (noise + 1);
-        let mut order: Vec<usize> = (0..self.lines.len()).collect();
-        order.sort_by_cached_key(length);
-        order.chunks(self.batch_size).map(<[usize]>::to_vec).collect()
+    fn lengths(&self) -> Vec<usize> {
+        self.lines.iter().map(|line| line.spectrogram.frames()).collect()
     }
 
     fn make(&self, indices: &[usize]) -> Pairs {
@@ -184,9 +185,7 @@ impl Dataset for Lines {
     }
 
     fn plan(&self, seed: u64) -> Option<Vec<Vec<usize>>> {
-        let batches = self.by_length(seed, 60);
-        let shuffled = permutation(batches.len(), mix(seed, &[]));
-        Some(shuffled.into_iter().map(|i| batches[i].clone()).collect())
+        Some(shuffled(&self.lengths(), self.batch_size, seed))
     }
 
     fn batch(&self, indices: &[usize], _seed: u64) -> Pairs {
@@ -231,7 +230,7 @@ impl Objective for Learner<'_> {
     /// The loss, and the share of frames that are sure.
     fn validate(&self) -> Scores {
         let mut mean = RunningMean::default();
-        for indices in self.validation.by_length(0, 0) {
+        for indices in by_length(&self.validation.lengths(), self.validation.batch_size, 0, 0) {
             let output = tch::no_grad(|| self.look(&self.validation.make(&indices)));
             mean.add(output.examples, output.loss.double_value(&[]), output.correct);
         }

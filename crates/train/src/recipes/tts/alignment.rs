@@ -16,19 +16,20 @@ pub struct Segment {
 }
 
 /// Reads the alignment of the recording `name` in `folder`, `name.ctm` or `name.TextGrid`; none if there is no file.
+/// What it leaves out for longer than a `frame`, in seconds, is silent.
 ///
 /// # Errors
 /// If the file cannot be read or makes no sense.
-pub fn read(folder: &Path, name: &str) -> Result<Option<Vec<Segment>>> {
-    type Parse = fn(&str) -> Option<Vec<Segment>>;
-    for (ending, parse) in [("ctm", ctm as Parse), ("TextGrid", text_grid)] {
+pub fn read(folder: &Path, name: &str, frame: f64) -> Result<Option<Vec<Segment>>> {
+    type Parse = fn(&str, f64) -> Option<Vec<Segment>>;
+    for (ending, parse) in [("ctm", ctm as Parse), ("TextGrid", |text, _| text_grid(text))] {
         let path = folder.join(format!("{name}.{ending}"));
         if !path.is_file() {
             continue;
         }
         let text =
             fs::read_to_string(&path).map_err(|error| problem(&path, &format!("cannot be read: {error}")))?;
-        let segments = parse(&text).filter(|segments| {
+        let segments = parse(&text, frame).filter(|segments| {
             !segments.is_empty() && segments.is_sorted_by(|a, b| a.end <= b.end) && segments[0].end >= 0.0
         });
         let wrong = || problem(&path, "is no alignment, or its times do not rise");
@@ -55,21 +56,47 @@ pub fn write(folder: &Path, name: &str, segments: &[Segment]) -> Result<()> {
     )?)
 }
 
-/// `recording channel begin length phoneme` a line.
-fn ctm(text: &str) -> Option<Vec<Segment>> {
-    text.lines()
-        .filter(|line| !line.trim().is_empty() && !line.starts_with(";;"))
-        .map(|line| {
-            let parts: Vec<&str> = line.split_whitespace().collect();
-            let [_, _, begin, length, phoneme, ..] = parts[..] else {
-                return None;
-            };
-            Some(Segment {
-                phoneme: phoneme.to_string(),
-                end: begin.parse::<f64>().ok()? + length.parse::<f64>().ok()?,
-            })
-        })
-        .collect()
+/// Where nothing is said.
+const SILENCE: &str = ",";
+
+/// What aligners call silence is a mark.
+fn named(phoneme: &str) -> String {
+    match ["", "sil", "sp", "spn", "<eps>"].contains(&phoneme.to_lowercase().as_str()) {
+        true => SILENCE.to_string(),
+        false => phoneme.to_string(),
+    }
+}
+
+/// `recording channel begin length phoneme` a line; many aligners leave silences out.
+fn ctm(text: &str, frame: f64) -> Option<Vec<Segment>> {
+    let mut segments: Vec<Segment> = Vec::new();
+    let lines = text
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with(";;"));
+    for line in lines {
+        let parts: Vec<&str> = line.split_whitespace().collect();
+        let [_, _, begin, length, phoneme, ..] = parts[..] else {
+            return None;
+        };
+        let (begin, length) = (begin.parse::<f64>().ok()?, length.parse::<f64>().ok()?);
+        let phoneme = named(phoneme);
+        let end = segments.last().map_or(0.0, |last| last.end);
+        if begin - end > frame {
+            match segments.last_mut() {
+                Some(last) if last.phoneme == SILENCE => last.end = begin,
+                _ if phoneme == SILENCE => {}
+                _ => segments.push(Segment {
+                    phoneme: SILENCE.to_string(),
+                    end: begin,
+                }),
+            }
+        }
+        segments.push(Segment {
+            phoneme,
+            end: begin + length,
+        });
+    }
+    Some(segments)
 }
 
 /// The tier `phones` (the last one if none is called so) of a TextGrid in Praat's long form, as the Montreal Forced
@@ -88,11 +115,7 @@ fn text_grid(text: &str) -> Option<Vec<Segment>> {
             "xmax" => end = value.parse::<f64>().ok(),
             "text" => {
                 let (_, segments) = tiers.last_mut()?;
-                // Silence has no text.
-                let phoneme = match quoted() {
-                    text if ["", "sil", "sp", "spn"].contains(&text.as_str()) => ",".to_string(),
-                    text => text,
-                };
+                let phoneme = named(&quoted());
                 segments.push(Segment { phoneme, end: end? });
             }
             _ => {}
@@ -116,8 +139,8 @@ mod tests {
         });
         let place = folder.path().join("alignments");
         write(&place, "a", &segments).unwrap();
-        assert_eq!(read(&place, "a").unwrap(), Some(segments.to_vec()));
-        assert_eq!(read(&place, "b").unwrap(), None);
+        assert_eq!(read(&place, "a", 0.016).unwrap(), Some(segments.to_vec()));
+        assert_eq!(read(&place, "b", 0.016).unwrap(), None);
     }
 
     #[test]
@@ -134,7 +157,9 @@ mod tests {
                 assert!((found.end - expected.end).abs() < 1e-9);
             }
         };
+        let ctm = |text| ctm(text, 0.016);
         close(ctm("a 1 0.0 0.1 HH\na 1 0.1 0.25 AY1\na 1 0.35 0.15 ,\n"));
+        close(ctm("a 1 0.0 0.1 HH\na 1 0.11 0.24 AY1\na 1 0.35 0.15 SIL\n"));
         let tier = |name: &str, intervals: &str| {
             format!(
                 "    item [1]:\n        class = \"IntervalTier\"\n        name = \"{name}\"\n        xmin = 0\n        xmax = 0.5\n{intervals}"
@@ -149,6 +174,28 @@ mod tests {
         let text = tier("phones", &phones) + &tier("words", &interval(0.5, "hi"));
         close(text_grid(&text));
         assert_eq!(ctm("a 1 x 0.1 HH"), None);
+        assert_eq!(ctm("a 1 0.1 HH"), None);
         assert_eq!(text_grid("hello"), None);
+    }
+
+    #[test]
+    fn what_a_ctm_leaves_out_is_silent() {
+        let found = |text| -> Vec<(String, f64)> {
+            let segments = ctm(text, 0.016).expect("an alignment").into_iter();
+            segments.map(|segment| (segment.phoneme, segment.end)).collect()
+        };
+        let expected = |segments: &[(&str, f64)]| -> Vec<(String, f64)> {
+            let segments = segments.iter();
+            segments.map(|(name, end)| ((*name).to_string(), *end)).collect()
+        };
+        assert_eq!(
+            found("a 1 0.5 0.25 HH\na 1 0.75 0.25 AY1\na 1 1.5 0.5 T\n"),
+            expected(&[(",", 0.5), ("HH", 0.75), ("AY1", 1.0), (",", 1.5), ("T", 2.0)])
+        );
+        // A silence is told once.
+        assert_eq!(
+            found("a 1 0.5 0.25 sil\na 1 1.0 0.25 HH\na 1 1.5 0.5 ,\n"),
+            expected(&[(",", 1.0), ("HH", 1.25), (",", 2.0)])
+        );
     }
 }

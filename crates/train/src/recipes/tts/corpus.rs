@@ -144,15 +144,15 @@ impl Corpus {
         all.into_iter().cloned().collect()
     }
 
-    /// What tells one corpus from another.
-    pub(super) fn digest(&self) -> Vec<Vec<u8>> {
+    /// What tells one corpus from another, an utterance at a time.
+    pub(super) fn digest(&self) -> impl Iterator<Item = Vec<u8>> {
         let digest = |utterance: &Utterance| {
             let sound = utterance.samples.iter().flat_map(|x| x.to_le_bytes());
             let frames = utterance.frames.iter().flat_map(|x| x.to_le_bytes());
             let names = utterance.phonemes.join(" ").into_bytes();
             sound.chain(frames).chain(names).collect()
         };
-        self.utterances().map(digest).collect()
+        self.utterances().map(digest)
     }
 }
 
@@ -190,7 +190,8 @@ fn utterance(folder: &Path, alignments: &Path, row: &Row, shape: MelShape) -> Re
     let mut pitch = PitchTracker::new(shape.rate, shape.hop).pitches(&samples);
     let count = spectrogram.frames();
     pitch.resize(count, 0.0);
-    let segments = alignment::read(alignments, name)?.unwrap_or_default();
+    let frame = shape.hop as f64 / f64::from(shape.rate);
+    let segments = alignment::read(alignments, name, frame)?.unwrap_or_default();
     let frames = frames(&segments, &shape, count as i64);
     Ok(Utterance {
         name: name.clone(),

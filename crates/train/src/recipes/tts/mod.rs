@@ -3,6 +3,7 @@
 pub mod aligner;
 pub mod alignment;
 mod corpus;
+mod lines;
 mod samples;
 pub mod vocoder;
 mod voice;

@@ -1,9 +1,10 @@
 //! What a run can be heard and seen by: a sentence after each epoch.
 
 use std::cell::Cell;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use image::{GrayImage, Luma};
+use image::{GrayImage, ImageFormat, Luma};
 use sensorium_speech::audio::{SampleKind, WavFile};
 use tch::{Kind, Tensor};
 
@@ -38,14 +39,18 @@ impl Samples {
         let number = self.number.get() + 1;
         self.number.set(number);
         let wav = self.folder.join(format!("{number:03}.wav"));
-        let failed = |error: &dyn std::fmt::Display| problem(&wav, &format!("cannot be written: {error}"));
-        let mut file = WavFile::create(&wav, rate, SampleKind::Int16).map_err(|error| failed(&error))?;
-        file.write(samples).map_err(|error| failed(&error))?;
-        file.finish().map_err(|error| failed(&error))?;
+        WavFile::create(&wav, rate, SampleKind::Int16)
+            .and_then(|mut file| {
+                file.write(samples)?;
+                file.finish()
+            })
+            .map_err(|error| problem(&wav, &format!("cannot be written: {error}")))?;
         let picture = self.folder.join(format!("{number:03}.png"));
+        let mut png = Cursor::new(Vec::new());
         image_of(made, recorded)
-            .save(&picture)
-            .map_err(|error| problem(&picture, &format!("cannot be written: {error}")))
+            .write_to(&mut png, ImageFormat::Png)
+            .map_err(|error| problem(&picture, &format!("cannot be made: {error}")))?;
+        Ok(sensorium_hub::atomic::write_bytes(&picture, png.get_ref())?)
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Settings {
 /// If the settings make no sense, the recordings are shorter than a piece, the folder holds another run, the loss
 /// diverges, or a file cannot be written.
 pub fn train(settings: &Settings, params: &Params, corpus: Corpus, session: Session<'_>) -> Result<Report> {
-    let digest = corpus.digest();
+    let described = described(settings, corpus.digest())?;
     let network = SourceFilter::new(&settings.model, params)
         .map_err(|error| TrainError::Settings(error.to_string()))?;
     if *network.mel() != corpus.shape {
@@ -67,7 +67,7 @@ pub fn train(settings: &Settings, params: &Params, corpus: Corpus, session: Sess
     }
     let plan = Plan {
         trainer: settings.trainer.clone(),
-        settings: described(settings, digest.iter().map(Vec::as_slice))?,
+        settings: described,
         params,
         model: pretty(&settings.model)?,
     };

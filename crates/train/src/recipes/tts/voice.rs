@@ -11,13 +11,14 @@ use tch::{Device, Kind, Tensor};
 
 use super::Report;
 use super::corpus::{Corpus, Spectrogram, Utterance};
+use super::lines::{by_length, shuffled};
 use super::samples::Samples;
 use crate::data::{Dataset, Loader};
 use crate::error::{Result, TrainError};
 use crate::history::{RunningMean, Scores};
 use crate::recipes::Session;
 use crate::recipes::session::{Plan, described, pretty};
-use crate::rng::{mix, permutation};
+use crate::rng::mix;
 use crate::trainer::{Objective, StepOutput, TrainerConfig};
 
 /// Everything that shapes the result of a run.
@@ -49,7 +50,8 @@ pub fn vocabulary(corpus: &Corpus) -> Vec<String> {
 /// If the settings make no sense, a recording has no alignment, the folder holds another run, the loss diverges, or a
 /// file cannot be written.
 pub fn train(settings: &Settings, params: &Params, corpus: Corpus, session: Session<'_>) -> Result<Report> {
-    let digest = corpus.digest();
+    // Of the recordings no more is kept than a step takes.
+    let described = described(settings, corpus.digest())?;
     let vocabulary = vocabulary(&corpus);
     let ids: HashMap<&str, i64> = vocabulary.iter().map(String::as_str).zip(0..).collect();
     let network =
@@ -58,39 +60,39 @@ pub fn train(settings: &Settings, params: &Params, corpus: Corpus, session: Sess
         let message = "the model's `num_mel_bins` or `vocab_size` does not fit the data";
         return Err(TrainError::Settings(message.to_string()));
     }
-    let level = Level::of(&corpus.train);
-    let lines = |utterances: &[Utterance]| -> Result<Vec<Line>> {
-        utterances
-            .iter()
-            .map(|utterance| Line::new(utterance, &ids, &level))
-            .collect()
+    let Corpus {
+        shape,
+        train,
+        validation,
+    } = corpus;
+    let level = Level::of(&train);
+    let lines = |utterances: Vec<Utterance>| -> Result<Lines> {
+        let lines = utterances
+            .into_iter()
+            .map(|utterance| Line::new(utterance, &ids, &level));
+        Ok(Lines {
+            lines: lines.collect::<Result<_>>()?,
+            batch_size: settings.batch_size.max(1),
+        })
     };
-    let (train, validation) = (lines(&corpus.train)?, lines(&corpus.validation)?);
+    let (train, validation) = (lines(train)?, lines(validation)?);
     let file = session.folder.file("vocab.json");
     let named: HashMap<&String, usize> = vocabulary.iter().zip(0..).collect();
     sensorium_hub::atomic::write_bytes(&file, &pretty(&named)?)?;
     let plan = Plan {
         trainer: settings.trainer.clone(),
-        settings: described(settings, digest.iter().map(Vec::as_slice))?,
+        settings: described,
         params,
         model: pretty(&settings.model)?,
     };
-    let batch_size = settings.batch_size.max(1);
     let learner = Learner {
         network: &network,
-        validation: Lines {
-            lines: validation,
-            batch_size,
-        },
+        validation,
         samples: Samples::new(session.folder.path())?,
-        vocoder: GriffinLim::new(corpus.shape),
+        vocoder: GriffinLim::new(shape),
         device: session.device,
     };
-    let lines = Lines {
-        lines: train,
-        batch_size,
-    };
-    let loader = Loader::new(lines, 1, mix(settings.trainer.seed, &[0]), session.workers);
+    let loader = Loader::new(train, 1, mix(settings.trainer.seed, &[0]), session.workers);
     let run = session.run(plan, &learner, &loader)?;
     Ok(Report {
         outcome: run.outcome,
@@ -183,7 +185,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(utterance: &Utterance, ids: &HashMap<&str, i64>, level: &Level) -> Result<Self> {
+    fn new(utterance: Utterance, ids: &HashMap<&str, i64>, level: &Level) -> Result<Self> {
         if utterance.phonemes.is_empty() {
             return Err(TrainError::Settings(format!(
                 "`{}` has no alignment: a voice learns from alignments/NAME.ctm or .TextGrid beside the recordings; `sensorium train aligner` makes them",
@@ -210,8 +212,8 @@ impl Line {
                 level.energy,
                 &utterance.frames,
             ),
-            frames: utterance.frames.clone(),
-            spectrogram: utterance.spectrogram.clone(),
+            frames: utterance.frames,
+            spectrogram: utterance.spectrogram,
         };
         // The end takes no time.
         line.ids.push(ids[END]);
@@ -238,12 +240,8 @@ struct Batch {
 }
 
 impl Lines {
-    fn by_length(&self, seed: u64, noise: u64) -> Vec<Vec<usize>> {
-        let length =
-            |&i: &usize| self.lines[i].spectrogram.frames() as u64 + mix(seed, &[i as u64]) % (noise + 1);
-        let mut order: Vec<usize> = (0..self.lines.len()).collect();
-        order.sort_by_cached_key(length);
-        order.chunks(self.batch_size).map(<[usize]>::to_vec).collect()
+    fn lengths(&self) -> Vec<usize> {
+        self.lines.iter().map(|line| line.spectrogram.frames()).collect()
     }
 
     fn make(&self, indices: &[usize]) -> Batch {
@@ -290,9 +288,7 @@ impl Dataset for Lines {
     }
 
     fn plan(&self, seed: u64) -> Option<Vec<Vec<usize>>> {
-        let batches = self.by_length(seed, 60);
-        let shuffled = permutation(batches.len(), mix(seed, &[]));
-        Some(shuffled.into_iter().map(|i| batches[i].clone()).collect())
+        Some(shuffled(&self.lengths(), self.batch_size, seed))
     }
 
     fn batch(&self, indices: &[usize], _seed: u64) -> Batch {
@@ -379,7 +375,7 @@ impl Objective for Learner<'_> {
     /// The loss, and the share of phonemes whose length was guessed to a frame.
     fn validate(&self) -> Scores {
         let mut mean = RunningMean::default();
-        for indices in self.validation.by_length(0, 0) {
+        for indices in by_length(&self.validation.lengths(), self.validation.batch_size, 0, 0) {
             let output = tch::no_grad(|| self.look(&self.validation.make(&indices), false));
             mean.add(output.examples, output.loss.double_value(&[]), output.correct);
         }
