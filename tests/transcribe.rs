@@ -539,11 +539,11 @@ fn what_is_shown_as_it_is_found_is_what_is_written_at_the_end() {
             assert_eq!(stdout(&shown), written, "{format}");
         }
     }
-    // Nobody speaks: an empty line, as ever, and an empty caption.
+    // Nobody speaks: an empty line, as ever, and no caption.
     let silence = [&talk[..44], &vec![0; 200_000]].concat();
     assert_eq!(stdout(&piped(home, &["transcribe", "-"], &silence)), "\n");
     let output = piped(home, &["transcribe", "-", "--format", "vtt"], &silence);
-    assert_eq!(stdout(&output), "WEBVTT\n\n00:00.000 --> 00:00.000\n\n\n");
+    assert_eq!(stdout(&output), "WEBVTT\n\n");
 }
 
 #[test]
@@ -616,4 +616,78 @@ fn a_long_silence_takes_no_more_memory_than_a_short_one() {
     };
     let (short, long) = (heard(2), heard(40));
     assert!(long < short + 8 * 1024, "{short} kB, {long} kB");
+}
+
+#[test]
+fn transcripts_have_files_of_their_own() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    for folder in ["a", "b"] {
+        fs::create_dir(home.join(folder)).expect("a folder");
+        fs::copy(sample(), home.join(folder).join("x.wav")).expect("a copy");
+    }
+    let output = run(home, &["transcribe", "a", "b", "--format", "srt", "--beside"]);
+    assert!(
+        output.status.success() && stdout(&output).is_empty(),
+        "{}",
+        stderr(&output)
+    );
+    let read = |name: &str| fs::read_to_string(home.join(name)).expect("a file");
+    assert!(read("a/x.srt").contains(SAID));
+    assert_eq!(read("a/x.srt"), read("b/x.srt"));
+    // In one folder they would have one name.
+    let output = run(
+        home,
+        &["transcribe", "a", "b", "--format", "srt", "--out", "texts"],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("texts/x.srt has what came of a/x.wav"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(read("texts/x.srt").contains(SAID));
+    // The name says what it is to be.
+    assert!(
+        run(home, &["transcribe", "a/x.wav", "--out", "x.json"])
+            .status
+            .success()
+    );
+    let json: Value = serde_json::from_str(&read("x.json")).expect("JSON");
+    assert_eq!(json["text"], SAID);
+    let output = piped(
+        home,
+        &["transcribe", "-", "--beside"],
+        &fs::read(sample()).expect("the sample"),
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("nothing is beside standard input"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn what_a_model_cannot_do_is_refused() {
+    let home = tempfile::tempdir().expect("a home");
+    let sample = sample();
+    let sample = sample.to_str().expect("a path");
+    for (flags, cannot) in [
+        (&["--language", "de"][..], "be told the language"),
+        (&["--translate"], "translate"),
+        (&["--prompt", "digits"], "take a prompt"),
+        (&["--parts"], "hear a recording in parts"),
+        (&["--no-speech-threshold", "0.5"], "check what it heard"),
+    ] {
+        let output = run(home.path(), &[&["transcribe", sample], flags].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            stderr(&output).contains(&format!("it cannot {cannot}")),
+            "{}",
+            stderr(&output)
+        );
+    }
+    let output = run(home.path(), &["transcribe", "--live", "--out", "x.txt"]);
+    assert_eq!(output.status.code(), Some(2));
 }

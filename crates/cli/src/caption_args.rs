@@ -1,12 +1,11 @@
 //! The flags of commands that write words with times.
 
-use std::cell::RefCell;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use sensorium::speech::subtitles::{Format, Shape};
 
-use crate::predict::{Captions, Kind};
+use crate::predict::{Captions, Kind, Place};
 
 /// What is written, and where.
 #[derive(Debug, clap::Args)]
@@ -18,6 +17,10 @@ pub struct CaptionArgs {
     /// Write to this file; of several inputs, to files of their names in this folder
     #[arg(short, long, value_name = "PATH")]
     out: Option<PathBuf>,
+
+    /// Write a file beside each input, of its name
+    #[arg(long, conflicts_with = "out")]
+    beside: bool,
 
     /// The most characters of a subtitle's line
     #[arg(long, value_name = "N", help_heading = "Subtitles")]
@@ -72,31 +75,29 @@ impl CaptionArgs {
             Some(FormatName::Vtt) => Kind::Captions(Format::Vtt),
             Some(FormatName::Tsv) => Kind::Captions(Format::Tsv),
             Some(FormatName::Lrc) => Kind::Captions(Format::Lrc),
-            None if self.out.is_none() => return None,
+            None if self.out.is_none() && !self.beside => return None,
             None if json => Kind::Json,
-            None => Kind::Captions(self.by_name()),
+            None => self.by_name(),
         };
-        Some(Captions {
-            kind,
-            shape: self.shape(),
-            out: self.out.clone(),
-            outputs: RefCell::default(),
-        })
+        let place = match &self.out {
+            _ if self.beside => Place::Beside,
+            Some(out) => Place::Path(out.clone()),
+            None => Place::Shown,
+        };
+        Some(Captions::new(kind, self.shape(), place))
     }
 
     /// The kind of file that the name in `--out` stands for.
-    fn by_name(&self) -> Format {
+    fn by_name(&self) -> Kind {
         let ending = self.out.as_ref().and_then(|out| out.extension());
-        match ending
-            .map(|ending| ending.to_ascii_lowercase())
-            .as_ref()
-            .and_then(|ending| ending.to_str())
-        {
+        let ending = ending.map(|ending| ending.to_ascii_lowercase());
+        Kind::Captions(match ending.as_ref().and_then(|ending| ending.to_str()) {
+            Some("json") => return Kind::Json,
             Some("srt") => Format::Srt,
             Some("vtt") => Format::Vtt,
             Some("tsv") => Format::Tsv,
             Some("lrc") => Format::Lrc,
             _ => Format::Text,
-        }
+        })
     }
 }

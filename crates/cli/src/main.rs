@@ -5,6 +5,7 @@
 mod args;
 mod bars;
 mod caption_args;
+mod check_args;
 mod commands;
 mod context;
 mod inputs;

@@ -17,7 +17,7 @@ use anyhow::{Result, bail};
 use sensorium::hub::Hub;
 use sensorium::{Content, Input, InputKind, OutputKind, Partial, Registry, SpeechToTextOptions};
 
-pub use self::captions::{Captions, Kind};
+pub use self::captions::{Captions, Kind, Place};
 use self::pipelines::Pipelines;
 use self::printer::{Printer, Told};
 use self::routing::{Texts, route, texts};

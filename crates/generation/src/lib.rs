@@ -12,6 +12,7 @@ mod decode;
 mod decoder_session;
 mod error;
 mod generate;
+mod likelihood;
 mod output;
 pub mod processors;
 mod prompt;
@@ -24,6 +25,7 @@ pub use constraint::{Constraint, ConstraintError, State, TextConstraint, TokenSe
 pub use decoder_session::DecoderSession;
 pub use error::Error;
 pub use generate::{Options, generate};
+pub use likelihood::log_probs;
 pub use output::{Finish, Generated, TokenLogProb};
 pub use processors::{LogitsProcessor, Needs};
 pub use prompt::Prompt;

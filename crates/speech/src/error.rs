@@ -41,6 +41,9 @@ pub enum Error {
         /// What it cannot do.
         cannot: &'static str,
     },
+    /// The model knows one language alone.
+    #[error("this model writes down what is said, in its own language alone: it cannot translate")]
+    OnlyTranscribes,
     /// The model takes no text before the recording.
     #[error("the model takes no prompt: its tokenizer has no `<|startofprev|>`")]
     NoPrompt,

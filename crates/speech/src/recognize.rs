@@ -15,8 +15,8 @@ use crate::intake::{Heard, Intake};
 use crate::moonshine::{self, MoonshineOptions, MoonshineRecognizer};
 use crate::subtitles::Caption;
 use crate::teller::{News, Phrases, Teller};
-use crate::voice::VoiceActivity;
-use crate::whisper::{Checks, STEP, Segment, Task, WhisperOptions, WhisperRecognizer};
+use crate::voice::{PAUSES, VoiceActivity};
+use crate::whisper::{Checks, Recording, STEP, Segment, Task, WhisperOptions, WhisperRecognizer};
 
 /// Writes down what is said: Whisper, Moonshine, wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) enum Recognizer {
 /// How recordings are heard.
 #[derive(Debug, Clone)]
 pub struct SpeechToTextOptions {
-    /// The language that is spoken, as a code (`en`); found by the model if none is named.
+    /// The language that is spoken, as a code (`en`) or a name (`English`); found by the model if none is named.
     pub language: Option<String>,
     /// Write an English translation, where the model can.
     pub translate: bool,
@@ -63,8 +63,14 @@ pub struct SpeechToTextOptions {
     pub start: f64,
     /// Where to end, in seconds.
     pub end: Option<f64>,
-    /// Recordings that are heard at once by [`SpeechToText::transcribe_together`], where the model can.
+    /// Recordings, or parts of them, that are heard at once, where the model can.
     pub batch_size: usize,
+    /// Each recording is cut at its pauses into parts of at most 30 seconds, which are heard on their own, so many at once,
+    /// where the model hears window after window. Else a window is told what was said before it, and begins where that
+    /// ends.
+    pub in_parts: bool,
+    /// What Whisper's windows must pass, else they are written again or left out.
+    pub checks: Checks,
     /// How tokens are chosen, where the model writes; what is left out comes from the model's own settings.
     pub generation: GenerationConfig,
 }
@@ -84,6 +90,8 @@ impl Default for SpeechToTextOptions {
             start: 0.0,
             end: None,
             batch_size: 1,
+            in_parts: false,
+            checks: Checks::default(),
             generation: GenerationConfig::default(),
         }
     }
@@ -115,42 +123,9 @@ impl SpeechToText {
     ) -> Result<Self, Error> {
         let config = model.config()?;
         let recognizer = match config.get("model_type").and_then(Value::as_str) {
-            Some("whisper") => {
-                let model = WhisperRecognizer::open(model, device, kind)?;
-                // As the model's own program does: five beams.
-                let mut generation = options.generation.clone();
-                generation.num_beams = generation.num_beams.or(Some(5));
-                let prompt = options
-                    .prompt
-                    .as_deref()
-                    .map(|text| model.prompt(text))
-                    .transpose()?;
-                let hot_words = options.hot_words.as_deref().map(|words| model.words(words));
-                let options = WhisperOptions {
-                    hot_words: hot_words.transpose()?.unwrap_or_default(),
-                    language: options.language.clone(),
-                    task: options.translate.then_some(Task::Translate),
-                    timestamps: options.timestamps,
-                    words: options.words,
-                    prompt: prompt.unwrap_or_default(),
-                    generation,
-                    checks: Some(Checks::default()),
-                };
-                Recognizer::Writing {
-                    model: Box::new(model),
-                    options: Box::new(options),
-                }
-            }
+            Some("whisper") => writing(WhisperRecognizer::open(model, device, kind)?, &options)?,
             Some("moonshine") => {
-                let unknown = [
-                    (options.translate, "translate"),
-                    (options.words, "tell when words are said"),
-                    (options.prompt.is_some(), "take a prompt"),
-                    (options.hot_words.is_some(), "take hot words"),
-                ];
-                if let Some(&(_, cannot)) = unknown.iter().find(|(asked, _)| *asked) {
-                    return Err(Error::OnlyWrites { cannot });
-                }
+                options.refuse_all_but_text()?;
                 Recognizer::Moonshine {
                     model: Box::new(MoonshineRecognizer::open(model, device, kind)?),
                     options: Box::new(MoonshineOptions {
@@ -159,13 +134,10 @@ impl SpeechToText {
                     }),
                 }
             }
-            _ if options.translate => return Err(Error::OnlySpells { cannot: "translate" }),
-            _ if options.prompt.is_some() => {
-                return Err(Error::OnlySpells {
-                    cannot: "take a prompt",
-                });
+            _ => {
+                options.refuse_all_but_letters()?;
+                Recognizer::Spelling(Box::new(CtcRecognizer::open(model, device, kind)?))
             }
-            _ => Recognizer::Spelling(Box::new(CtcRecognizer::open(model, device, kind)?)),
         };
         let mut options = options;
         if let (Some(words), Recognizer::Spelling(_)) = (&options.hot_words, &recognizer) {
@@ -246,7 +218,12 @@ impl SpeechToText {
         let mut teller = Teller::new(heard, &self.options, Some(tell));
         if samples.count() > 0 {
             match &self.recognizer {
-                Recognizer::Writing { model, options } => written(samples, model, options, &mut teller)?,
+                Recognizer::Writing { model, options } => {
+                    let recording = self.recording(samples, model)?;
+                    model.alone(recording, self.options.batch_size, options, &mut |segment| {
+                        take_segment(segment, model, &mut teller)
+                    })?;
+                }
                 Recognizer::Moonshine { model, options } => said(samples, model, options, &mut teller)?,
                 Recognizer::Spelling(model) => spelt(
                     &mut samples,
@@ -258,16 +235,89 @@ impl SpeechToText {
         }
         Ok(teller.spoken)
     }
+
+    /// `samples` as a recording for Whisper, in parts if that is asked for.
+    pub(crate) fn recording<'a>(
+        &self,
+        mut samples: Spool,
+        model: &'a WhisperRecognizer,
+    ) -> Result<Recording<'a>, Error> {
+        if !self.options.in_parts {
+            return model.recording(samples);
+        }
+        let pauses = PAUSES.find_in(&mut samples, model.rate())?.pauses();
+        Ok(model.recording(samples)?.in_parts(&pauses))
+    }
 }
 
-fn written(
-    samples: Spool,
-    model: &WhisperRecognizer,
-    options: &WhisperOptions,
-    teller: &mut Teller<'_>,
-) -> Result<(), Error> {
-    model.listen(samples, options, &mut |segment| {
-        take_segment(segment, model, teller)
+impl SpeechToTextOptions {
+    /// What a model can do that spells.
+    fn refuse_all_but_letters(&self) -> Result<(), Error> {
+        let asked = [
+            (self.translate, "translate"),
+            (self.prompt.is_some(), "take a prompt"),
+            (self.language.is_some(), "be told the language"),
+            (self.in_parts, "hear a recording in parts"),
+            (self.checks != Checks::default(), "check what it heard"),
+        ];
+        match asked.iter().find(|(asked, _)| *asked) {
+            Some(&(_, cannot)) => Err(Error::OnlySpells { cannot }),
+            None => Ok(()),
+        }
+    }
+
+    /// What a model can do that writes text and no more.
+    fn refuse_all_but_text(&self) -> Result<(), Error> {
+        let asked = [
+            (self.translate, "translate"),
+            (self.words, "tell when words are said"),
+            (self.prompt.is_some(), "take a prompt"),
+            (self.hot_words.is_some(), "take hot words"),
+            (self.language.is_some(), "be told the language"),
+            (self.names_letters(), "take an n-gram language model"),
+            (self.in_parts, "hear a recording in parts"),
+            (self.checks != Checks::default(), "check what it heard"),
+        ];
+        match asked.iter().find(|(asked, _)| *asked) {
+            Some(&(_, cannot)) => Err(Error::OnlyWrites { cannot }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether there is a language model for spelling.
+    fn names_letters(&self) -> bool {
+        let search = self.beam_search.as_ref();
+        search.is_some_and(|search| search.language_model.is_some())
+    }
+}
+
+/// Whisper, set up as its own program is.
+fn writing(model: WhisperRecognizer, options: &SpeechToTextOptions) -> Result<Recognizer, Error> {
+    if options.translate && !model.tokens().can(Task::Translate) {
+        return Err(Error::OnlyTranscribes);
+    }
+    if options.names_letters() {
+        return Err(Error::OnlyWrites {
+            cannot: "take an n-gram language model",
+        });
+    }
+    let mut generation = options.generation.clone();
+    generation.num_beams = generation.num_beams.or(Some(5));
+    let prompt = options.prompt.as_deref().map(|text| model.prompt(text));
+    let hot_words = options.hot_words.as_deref().map(|words| model.words(words));
+    let options = WhisperOptions {
+        hot_words: hot_words.transpose()?.unwrap_or_default(),
+        language: options.language.clone(),
+        task: options.translate.then_some(Task::Translate),
+        timestamps: options.timestamps,
+        words: options.words,
+        prompt: prompt.transpose()?.unwrap_or_default(),
+        generation,
+        checks: Some(options.checks.clone()),
+    };
+    Ok(Recognizer::Writing {
+        model: Box::new(model),
+        options: Box::new(options),
     })
 }
 
@@ -278,7 +328,11 @@ pub(crate) fn take_segment(
 ) -> Result<(), Error> {
     let (first_time, window) = (model.tokens().first_time, model.features().chunk_length as f64);
     let chunk = model.chunk(&segment)?;
-    let (start, end) = told(&segment.ids, first_time, (segment.start, segment.end), window);
+    let all = (segment.start, segment.end);
+    let (start, end) = match segment.words.as_slice() {
+        [] => told(&segment.ids, first_time, all, window),
+        _ => all,
+    };
     teller.text(&chunk.text)?;
     teller.caption(Caption {
         start: rounded(start).min(teller.length()),
@@ -315,15 +369,12 @@ fn rounded(seconds: f64) -> f64 {
 }
 
 fn said(
-    mut samples: Spool,
+    samples: Spool,
     model: &MoonshineRecognizer,
     options: &MoonshineOptions,
     teller: &mut Teller<'_>,
 ) -> Result<(), Error> {
-    let mut all = vec![0.0; samples.count()];
-    samples.read(0, &mut all)?;
-    let audio = Audio::new(all, 1, model.rate())?;
-    model.hear(&audio, options, &mut |phrase| {
+    model.listen(samples, options, &mut |phrase| {
         let blank = moonshine::between(&teller.spoken.text, &phrase.text);
         teller.text(&format!("{blank}{}", phrase.text))?;
         let end = phrase.end;

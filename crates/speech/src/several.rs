@@ -58,7 +58,7 @@ impl SpeechToText {
             }
             match samples.count() {
                 0 => Ok(model.recording(samples)?.only(&[])),
-                _ => model.recording(samples),
+                _ => self.recording(samples, model),
             }
         };
         let recordings = std::iter::from_fn(|| match stopped.get() {

@@ -3,6 +3,7 @@
 use earshot::Detector;
 
 use crate::audio::{Audio, AudioError, Resampler};
+use crate::features::Samples;
 
 /// The rate at which voices are looked for, in Hz.
 const RATE: u32 = 16000;
@@ -50,15 +51,33 @@ impl VoiceActivity {
     /// # Errors
     /// If its rate makes no sense.
     pub fn find(&self, audio: &Audio) -> Result<Voices, AudioError> {
-        let mut filter = VoiceFilter::new(*self, audio.rate())?;
-        let mut voiced = Vec::new();
-        for part in audio.mono().chunks(1 << 14) {
-            filter.push(part, &mut voiced)?;
+        self.find_in(&mut audio.mono().as_ref(), audio.rate())
+    }
+
+    /// Finds the voices in samples of one channel at `rate` Hz, of which few are in memory at a time.
+    pub(crate) fn find_in(&self, samples: &mut dyn Samples, rate: u32) -> Result<Voices, AudioError> {
+        const BLOCK: usize = 1 << 14;
+        let mut filter = VoiceFilter::new(*self, rate)?;
+        let (mut block, mut voiced) = (vec![0.0; BLOCK], Vec::new());
+        let count = samples.count();
+        for from in (0..count).step_by(BLOCK) {
+            let block = &mut block[..BLOCK.min(count - from)];
+            samples.read(from, block)?;
+            filter.push(block, &mut voiced)?;
             voiced.clear();
         }
         filter.finish(&mut voiced)
     }
 }
+
+/// Pauses between words, by which long recordings are cut.
+pub(crate) const PAUSES: VoiceActivity = VoiceActivity {
+    threshold: 0.5,
+    lasting: 0.35,
+    least_voice: 0.0,
+    least_pause: 0.1,
+    margin: 0.0,
+};
 
 /// Leaves out where nobody speaks, while a recording comes: what is judged already is not kept.
 pub(crate) struct VoiceFilter {
@@ -262,6 +281,12 @@ impl Found {
 }
 
 impl Voices {
+    /// What is between them.
+    pub(crate) fn pauses(&self) -> Vec<(f64, f64)> {
+        let pairs = self.spans.windows(2);
+        pairs.map(|pair| (pair[0].1, pair[1].0)).collect()
+    }
+
     /// One voice from begin to end of a recording of `length` seconds.
     pub fn whole(length: f64) -> Self {
         Self {

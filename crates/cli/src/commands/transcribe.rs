@@ -10,6 +10,7 @@ use sensorium::{OutputKind, SpeechToTextOptions};
 
 use super::live;
 use crate::caption_args::CaptionArgs;
+use crate::check_args::CheckArgs;
 use crate::context::Context;
 use crate::predict::{self, Request};
 
@@ -26,7 +27,7 @@ pub struct Args {
 
     /// Write down what is being said: raw samples from standard input, 16 bits, one channel (`arecord -f S16_LE -r 16000
     /// | sensorium transcribe --live`)
-    #[arg(long, conflicts_with_all = ["start", "end", "channel", "format"])]
+    #[arg(long, conflicts_with_all = ["start", "end", "channel", "format", "out", "beside", "batch_size", "max_line_width", "max_line_count", "max_words_per_line", "highlight_words"])]
     live: bool,
 
     /// The rate of raw samples, in Hz
@@ -79,7 +80,13 @@ pub struct Args {
     )]
     word_bonus: f64,
 
-    /// Recordings that are heard at once, which takes less time and more memory; only Whisper can, others hear one by one
+    /// Cut recordings at their pauses into parts of at most 30 seconds, so that --batch-size of them can be heard at once;
+    /// each is heard without what was said before it (Whisper)
+    #[arg(long)]
+    parts: bool,
+
+    /// Recordings, or parts of them, that are heard at once, which takes less time and more memory; only Whisper can, others
+    /// hear one by one
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch_size: u16,
 
@@ -97,6 +104,9 @@ pub struct Args {
 
     #[command(flatten)]
     captions: CaptionArgs,
+
+    #[command(flatten)]
+    checks: CheckArgs,
 
     /// Hear this channel, from 0 [default: the mean of all]
     #[arg(long, value_name = "N")]
@@ -136,6 +146,8 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         start: args.start,
         end: args.end,
         batch_size: args.batch_size.into(),
+        in_parts: args.parts,
+        checks: args.checks.checks(),
         ..speech
     };
     if args.live {

@@ -18,10 +18,21 @@ pub struct Captions {
     pub kind: Kind,
     /// How captions are cut.
     pub shape: Shape,
-    /// A file, or a folder for files with the inputs' names; standard output if there is none.
-    pub out: Option<PathBuf>,
+    /// Where they go.
+    pub place: Place,
     /// The files that were written.
-    pub outputs: RefCell<Outputs>,
+    outputs: RefCell<Outputs>,
+}
+
+/// Where transcripts go.
+#[derive(Debug)]
+pub enum Place {
+    /// To standard output.
+    Shown,
+    /// To a file, or to files with the inputs' names in a folder.
+    Path(PathBuf),
+    /// To files with the inputs' names beside these.
+    Beside,
 }
 
 /// A kind of file.
@@ -34,14 +45,26 @@ pub enum Kind {
 }
 
 impl Captions {
+    /// Writes files of this kind to that place.
+    pub fn new(kind: Kind, shape: Shape, place: Place) -> Self {
+        Self {
+            kind,
+            shape,
+            place,
+            outputs: RefCell::default(),
+        }
+    }
+
     /// Says so if several results would go to one place.
     pub fn check(&self, several: bool) -> Result<()> {
         let one = self.kind != Kind::Json && self.kind != Kind::Captions(Format::Text);
-        match &self.out {
-            None if several && one => {
-                bail!("several inputs make several files: name a folder for them with --out")
+        match &self.place {
+            Place::Shown if several && one => {
+                bail!(
+                    "several inputs make several files: name a folder for them with --out, or ask for --beside"
+                )
             }
-            Some(out) if several && out.is_file() => {
+            Place::Path(out) if several && out.is_file() => {
                 bail!(
                     "{} is a file, and there are several inputs: name a folder with --out",
                     out.display()
@@ -53,8 +76,8 @@ impl Captions {
 
     /// Writes captions to standard output as they come, if that is where they go.
     pub fn writer(&self) -> Option<subtitles::Writer> {
-        match (self.kind, &self.out) {
-            (Kind::Captions(format), None) => Some(subtitles::Writer::new(format, self.shape)),
+        match (self.kind, &self.place) {
+            (Kind::Captions(format), Place::Shown) => Some(subtitles::Writer::new(format, self.shape)),
             _ => None,
         }
     }
@@ -65,22 +88,8 @@ impl Captions {
             Kind::Captions(format) => subtitles::write(format, &captions(found), self.shape),
             Kind::Json => serde_json::to_string(found)? + "\n",
         };
-        let Some(out) = &self.out else {
+        let Some(target) = self.target(input, several)? else {
             return Ok(Some(text));
-        };
-        let target = match several || out.is_dir() {
-            true => {
-                std::fs::create_dir_all(out)
-                    .with_context(|| format!("cannot make the folder {}", out.display()))?;
-                let stem = Path::new(input).file_stem();
-                let stem = stem.with_context(|| format!("{input} has no name that a file could have"))?;
-                let ending = match self.kind {
-                    Kind::Captions(format) => format.ending(),
-                    Kind::Json => "json",
-                };
-                out.join(format!("{}.{ending}", stem.to_string_lossy()))
-            }
-            false => out.clone(),
         };
         if Path::new(input).exists() && target.canonicalize().ok() == Path::new(input).canonicalize().ok() {
             bail!(
@@ -92,10 +101,33 @@ impl Captions {
         atomic::write_bytes(&target, text.as_bytes())?;
         Ok(None)
     }
+
+    /// The file of `input`; none if its transcript goes to standard output.
+    fn target(&self, input: &str, several: bool) -> Result<Option<PathBuf>> {
+        let ending = match self.kind {
+            Kind::Captions(format) => format.ending(),
+            Kind::Json => "json",
+        };
+        match &self.place {
+            Place::Shown => Ok(None),
+            Place::Beside if input == "-" => {
+                bail!("nothing is beside standard input: name a file with --out")
+            }
+            Place::Beside => Ok(Some(Path::new(input).with_extension(ending))),
+            Place::Path(out) if several || out.is_dir() => {
+                std::fs::create_dir_all(out)
+                    .with_context(|| format!("cannot make the folder {}", out.display()))?;
+                let stem = Path::new(input).file_stem();
+                let stem = stem.with_context(|| format!("{input} has no name that a file could have"))?;
+                Ok(Some(out.join(format!("{}.{ending}", stem.to_string_lossy()))))
+            }
+            Place::Path(out) => Ok(Some(out.clone())),
+        }
+    }
 }
 
 fn captions(found: &Transcription) -> Vec<Caption> {
-    if found.chunks.is_empty() {
+    if found.chunks.is_empty() && !found.text.trim().is_empty() {
         return vec![Caption {
             text: found.text.clone(),
             ..Caption::default()

@@ -14,7 +14,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::audio::Audio;
 use crate::error::Error;
-use crate::features::{Extractor, Waveform};
+use crate::features::{Extractor, Samples, Waveform};
 use crate::models::moonshine::{Heard, Moonshine};
 
 use limit::Limit;
@@ -151,35 +151,38 @@ impl MoonshineRecognizer {
     /// If it is too short to be heard, or a setting makes no sense.
     pub fn transcribe(&self, audio: &Audio, options: &MoonshineOptions) -> Result<Vec<Phrase>, Error> {
         let mut phrases = Vec::new();
-        self.hear(audio, options, &mut |phrase| {
+        self.listen(audio.mono_at(self.rate())?, options, &mut |phrase| {
             phrases.push(phrase);
             Ok(())
         })?;
         Ok(phrases)
     }
 
-    /// The same; `each` is given a phrase as soon as it is known.
+    /// What is said in `samples` at [`rate`](Self::rate): `each` is given a phrase as soon as it is known. Of a long
+    /// recording only what is being heard is in memory.
     ///
     /// # Errors
-    /// As [`transcribe`](Self::transcribe), or those of `each`.
-    pub fn hear(
+    /// As [`transcribe`](Self::transcribe), if samples cannot be read, or those of `each`.
+    pub fn listen(
         &self,
-        audio: &Audio,
+        mut samples: impl Samples,
         options: &MoonshineOptions,
         each: &mut dyn FnMut(Phrase) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let samples = audio.mono_at(self.rate())?;
         let longest = if options.timestamps {
             LONGEST_TIMED
         } else {
             LONGEST
         };
-        let found = pieces(&samples, self.rate(), longest)?;
+        let found = pieces(&mut samples, self.rate(), longest)?;
         for together in found.chunks(TOGETHER) {
-            let recordings: Vec<&[f32]> = together
-                .iter()
-                .map(|piece| &samples[piece.samples.clone()])
-                .collect();
+            let mut recordings = Vec::new();
+            for piece in together {
+                let mut recording = vec![0.0; piece.samples.len()];
+                samples.read(piece.samples.start, &mut recording)?;
+                recordings.push(recording);
+            }
+            let recordings: Vec<&[f32]> = recordings.iter().map(Vec::as_slice).collect();
             let written = self.write(&recordings, &options.generation)?;
             for (piece, written) in together.iter().zip(written) {
                 let text = self.text(&written.ids)?.trim().to_string();

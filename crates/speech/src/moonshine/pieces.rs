@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use crate::audio::{Audio, AudioError};
-use crate::voice::{VoiceActivity, Voices};
+use crate::audio::AudioError;
+use crate::features::Samples;
+use crate::voice::{PAUSES, Voices};
 
 /// A part of a recording that is heard at once.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,50 +21,43 @@ const LEAST: f64 = 0.4;
 const LAST: f64 = 1.0;
 /// Seconds over which quiet is judged where there is no pause.
 const QUIET: f64 = 0.1;
-/// Pauses between words.
-const PAUSES: VoiceActivity = VoiceActivity {
-    threshold: 0.5,
-    lasting: 0.35,
-    least_voice: 0.0,
-    least_pause: 0.1,
-    margin: 0.0,
-};
-
 /// Cuts `samples` of one channel into pieces of at most `longest` seconds, in the longest pauses, or where it is
 /// quietest if nobody pauses.
 ///
 /// # Errors
-/// If the rate makes no sense.
-pub(super) fn pieces(samples: &[f32], rate: u32, longest: f64) -> Result<Vec<Piece>, AudioError> {
-    let audio = Audio::new(samples.to_vec(), 1, rate)?;
-    let length = audio.seconds();
+/// If the rate makes no sense, or samples cannot be read.
+pub(super) fn pieces(samples: &mut dyn Samples, rate: u32, longest: f64) -> Result<Vec<Piece>, AudioError> {
+    let count = samples.count();
+    let length = count as f64 / f64::from(rate);
     if length <= longest {
         let whole = Piece {
-            samples: 0..samples.len(),
+            samples: 0..count,
             voice: (0.0, length),
         };
         return Ok(vec![whole]);
     }
-    let voices = PAUSES.find(&audio)?;
-    let quiet = |from, to| quietest(samples, rate, from, to);
-    let cuts = cuts(&voices, length, longest, quiet);
-    let place = |seconds: f64| ((seconds * f64::from(rate)) as usize).min(samples.len());
+    let voices = PAUSES.find_in(samples, rate)?;
+    let cuts = cuts(&voices, length, longest, |from, to| {
+        quietest(samples, rate, from, to)
+    })?;
+    let place = |seconds: f64| ((seconds * f64::from(rate)) as usize).min(count);
     let ends = cuts.iter().copied().chain([length]);
     let begins = [0.0].into_iter().chain(cuts.iter().copied());
     let piece = |(begin, end)| Piece {
-        samples: place(begin)..if end < length { place(end) } else { samples.len() },
+        samples: place(begin)..if end < length { place(end) } else { count },
         voice: within(&voices, begin, end),
     };
     Ok(begins.zip(ends).map(piece).collect())
 }
 
 /// Where to cut `length` seconds, in seconds; `quiet` finds the quietest place between two.
-fn cuts(voices: &Voices, length: f64, longest: f64, quiet: impl Fn(f64, f64) -> f64) -> Vec<f64> {
-    let pauses: Vec<(f64, f64)> = voices
-        .spans
-        .windows(2)
-        .map(|pair| (pair[0].1, pair[1].0))
-        .collect();
+fn cuts(
+    voices: &Voices,
+    length: f64,
+    longest: f64,
+    mut quiet: impl FnMut(f64, f64) -> Result<f64, AudioError>,
+) -> Result<Vec<f64>, AudioError> {
+    let pauses = voices.pauses();
     let mut cuts = Vec::new();
     let mut begin = 0.0;
     while length - begin > longest {
@@ -73,23 +67,27 @@ fn cuts(voices: &Voices, length: f64, longest: f64, quiet: impl Fn(f64, f64) -> 
             .map(|pause| (pause.1 - pause.0, f64::midpoint(pause.0, pause.1)))
             .filter(|(_, middle)| (from..=to).contains(middle));
         let longest_pause = inside.max_by(|a, b| a.0.total_cmp(&b.0));
-        begin = longest_pause.map_or_else(|| quiet(from, to), |(_, middle)| middle);
+        begin = match longest_pause {
+            Some((_, middle)) => middle,
+            None => quiet(from, to)?,
+        };
         cuts.push(begin);
     }
-    cuts
+    Ok(cuts)
 }
 
 /// The middle of the quietest stretch between two moments, in seconds.
-fn quietest(samples: &[f32], rate: u32, from: f64, to: f64) -> f64 {
-    let place = |seconds: f64| ((seconds * f64::from(rate)) as usize).min(samples.len());
-    let (first, last) = (place(from), place(to));
-    let stretch = place(QUIET).max(1);
-    let power = |begin: usize| -> f32 { samples[begin..begin + stretch].iter().map(|x| x * x).sum() };
-    let begins = (first..last.saturating_sub(stretch)).step_by(stretch.div_ceil(4));
-    let best = begins.min_by(|&a, &b| power(a).total_cmp(&power(b)));
-    best.map_or(to, |begin| {
-        (begin as f64 + stretch as f64 / 2.0) / f64::from(rate)
-    })
+fn quietest(samples: &mut dyn Samples, rate: u32, from: f64, to: f64) -> Result<f64, AudioError> {
+    let place = |seconds: f64| ((seconds * f64::from(rate)) as usize).min(samples.count());
+    let (first, last, stretch) = (place(from), place(to), place(QUIET).max(1));
+    let mut between = vec![0.0; last.saturating_sub(first)];
+    samples.read(first, &mut between)?;
+    let quiet = between.windows(stretch).enumerate().step_by(stretch.div_ceil(4));
+    let power = |stretch: &[f32]| -> f32 { stretch.iter().map(|x| x * x).sum() };
+    let best = quiet.min_by(|(_, a), (_, b)| power(a).total_cmp(&power(b)));
+    Ok(best.map_or(to, |(begin, _)| {
+        ((first + begin) as f64 + stretch as f64 / 2.0) / f64::from(rate)
+    }))
 }
 
 /// When the voices between two moments begin and end.
@@ -112,13 +110,13 @@ mod tests {
         let voices = Voices {
             spans: vec![(0.5, 9.0), (9.2, 14.0), (15.0, 19.0), (19.3, 41.0), (41.2, 44.0)],
         };
-        let middle = |from: f64, to: f64| f64::midpoint(from, to);
+        let middle = |from: f64, to: f64| Ok(f64::midpoint(from, to));
         let close = |found: &[f64], expected: &[f64]| {
             let mut pairs = found.iter().zip(expected);
             found.len() == expected.len() && pairs.all(|(a, b)| (a - b).abs() < 1e-9)
         };
-        assert!(close(&cuts(&voices, 44.0, 30.0, middle), &[14.5]));
-        let found = cuts(&voices, 44.0, 10.0, middle);
+        assert!(close(&cuts(&voices, 44.0, 30.0, middle).unwrap(), &[14.5]));
+        let found = cuts(&voices, 44.0, 10.0, middle).unwrap();
         assert!(
             close(&found, &[9.1, 14.5, 19.15, 26.15, 33.15, 41.1]),
             "{found:?}"
@@ -126,7 +124,7 @@ mod tests {
         let late = Voices {
             spans: vec![(0.0, 9.8), (10.2, 10.4)],
         };
-        let found = cuts(&late, 10.4, 10.3, middle);
+        let found = cuts(&late, 10.4, 10.3, middle).unwrap();
         assert!(
             close(&found, &[6.76]),
             "{found:?}: the last second is not cut off"
@@ -141,7 +139,7 @@ mod tests {
         let rate = 8000;
         let mut samples: Vec<f32> = (0..rate * 7).map(|i| (i as f32 * 0.3).sin()).collect();
         samples[rate * 2 + 1000..rate * 2 + 3000].fill(0.01);
-        let found = pieces(&samples, rate as u32, 3.0).unwrap();
+        let found = pieces(&mut samples.as_slice(), rate as u32, 3.0).unwrap();
         assert_eq!(found.first().unwrap().samples.start, 0);
         assert_eq!(found.last().unwrap().samples.end, samples.len());
         assert!(
@@ -153,7 +151,7 @@ mod tests {
         let cut = found[0].samples.end;
         assert!((rate * 2 + 1000..rate * 2 + 3000).contains(&cut), "{cut}");
         assert_eq!(
-            pieces(&samples, rate as u32, 10.0).unwrap(),
+            pieces(&mut samples.as_slice(), rate as u32, 10.0).unwrap(),
             [Piece {
                 samples: 0..samples.len(),
                 voice: (0.0, 7.0)

@@ -3,16 +3,8 @@
 //! As `hallucination_silence_threshold` of the reference program: odd words with silence around them are left out, and
 //! the recording is heard again behind the silence.
 
+use super::lengths::LikelyWord;
 use super::windows::RATE;
-
-/// A word with its time in seconds and the mean of its tokens' probabilities.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct LikelyWord {
-    pub text: String,
-    pub start: f64,
-    pub end: f64,
-    pub probability: f64,
-}
 
 /// Where a window is, in frames.
 #[derive(Debug, Clone, Copy)]

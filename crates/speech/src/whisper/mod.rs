@@ -7,6 +7,8 @@
 mod alignment;
 mod inventions;
 mod join;
+mod languages;
+mod lengths;
 mod log_probs;
 mod prompt;
 mod quality;
@@ -44,6 +46,7 @@ pub use together::Said;
 pub use tokens::{Task, Tokens};
 pub use transcript::{Chunk, Transcript};
 
+use prompt::Named;
 use times::Part;
 
 /// Seconds of a step between timestamps.
@@ -57,8 +60,8 @@ pub struct WhisperRecognizer {
     tokenizer: Tokenizer,
     tokens: Tokens,
     published: GenerationConfig,
-    /// The task that the model's settings name.
-    task: Option<Task>,
+    /// What the model's settings name.
+    named: Named,
     /// The token for silence.
     no_speech: Option<i64>,
     /// Heads that follow the speech, by layer and number.
@@ -71,7 +74,8 @@ pub struct WhisperRecognizer {
 /// How a recording is heard.
 #[derive(Debug, Clone, Default)]
 pub struct WhisperOptions {
-    /// The language that is spoken, as a code (`en`); found by the model if none is named.
+    /// The language that is spoken, as a code (`en`) or a name (`English`); if none is named that of the model's settings,
+    /// or the one that the model finds.
     pub language: Option<String>,
     /// To write what is said, or its translation into English.
     pub task: Option<Task>,
@@ -146,10 +150,9 @@ impl WhisperRecognizer {
         let mut published: GenerationConfig = serde_json::from_value(settings.clone())
             .map_err(|error| Error::in_file(model, "generation_config.json", error))?;
         let tokens = Tokens::new(model, &settings, &tokenizer)?;
-        // Older files force the language, the task and that there are no times: that is said by the prompt.
-        let forced = published.forced_decoder_ids.take().unwrap_or_default();
+        let forced = published.forced_decoder_ids.take();
         Ok(Self {
-            task: forced.iter().find_map(|&(_, id)| tokens.task_of(id?)),
+            named: Named::new(model, &settings, forced, config, &tokens)?,
             alignment: alignment_heads(model, &settings, network.decoder())?,
             median: config
                 .get("median_filter_width")
@@ -220,7 +223,7 @@ impl WhisperRecognizer {
         options: &WhisperOptions,
         each: &mut dyn FnMut(Segment) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.alone(self.recording(samples)?, options, each)
+        self.alone(self.recording(samples)?, 1, options, each)
     }
 
     /// What is said in a spectrogram of any length: `each` is given segment after segment, as soon as it is known.
@@ -233,17 +236,19 @@ impl WhisperRecognizer {
         options: &WhisperOptions,
         each: &mut dyn FnMut(Segment) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        self.alone(Recording::new(mels), options, each)
+        self.alone(Recording::new(mels), 1, options, each)
     }
 
-    fn alone(
+    /// What is said in a recording, of which up to `most` parts are heard at once.
+    pub(crate) fn alone(
         &self,
         recording: Recording<'_>,
+        most: usize,
         options: &WhisperOptions,
         each: &mut dyn FnMut(Segment) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut result = Ok(());
-        self.hear_together([Ok(recording)], 1, options, &mut |_, heard| match heard {
+        self.hear_together([Ok(recording)], most, options, &mut |_, heard| match heard {
             Said::Segment(segment) => each(segment),
             Said::End(ended) => {
                 result = ended;

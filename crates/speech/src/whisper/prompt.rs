@@ -1,11 +1,14 @@
 //! What the model is told before it writes: what was said before, words to expect, what is wanted.
 
-use sensorium_blocks::in_f32;
 use sensorium_blocks::seq2seq::Memory;
+use sensorium_blocks::{ConfigProblem, in_f32};
+use sensorium_hub::Model;
+use serde::Deserialize as _;
+use serde_json::Value;
 use tch::Tensor;
 
 use super::write::part;
-use super::{Task, WhisperOptions, WhisperRecognizer};
+use super::{Task, Tokens, WhisperOptions, WhisperRecognizer};
 use crate::error::Error;
 
 impl WhisperRecognizer {
@@ -65,14 +68,24 @@ impl WhisperRecognizer {
         detected: impl FnOnce() -> i64,
     ) -> Result<Vec<i64>, Error> {
         let mut ids = vec![self.tokens.start];
-        match &options.language {
-            Some(language) => ids.push(self.tokens.language(language)?),
+        // What is asked for takes the place of all that older settings force.
+        let forced = (options.language.is_none() && options.task.is_none()).then_some(&self.named.forced);
+        let named = match &options.language {
+            Some(language) => Some(self.tokens.language(language)?),
+            None => self.named.language,
+        };
+        let forced_language = forced.and_then(|forced| forced.0);
+        match named.or(forced_language) {
+            Some(language) => ids.push(language),
             None if !self.tokens.languages.is_empty() => ids.push(detected()),
             None => {}
         }
-        // Without language and task the reference names the task that the model's settings do, if any.
-        let named = options.language.as_ref().map(|_| Task::Transcribe);
-        let task = options.task.or(named).or(self.task);
+        // Without language and task the reference names the task that the model's settings do, if any; its program
+        // always names one.
+        let usual = named.is_some() || options.checks.is_some();
+        let asked = options.task.or(self.named.task);
+        let task = asked.or(forced.and_then(|forced| forced.1));
+        let task = task.or(usual.then_some(Task::Transcribe));
         ids.extend(task.and_then(|task| self.tokens.task(task)));
         if !timestamps {
             ids.push(self.tokens.no_timestamps);
@@ -95,6 +108,62 @@ impl WhisperRecognizer {
         let ids = self.tokens.languages.iter().map(|(_, id)| *id);
         ids.max_by(|&a, &b| score(a).total_cmp(&score(b)))
             .unwrap_or(self.tokens.start)
+    }
+}
+
+/// The language and the task that a model's settings name.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    language: Option<i64>,
+    task: Option<Task>,
+    /// What older settings force: they count only where the others name nothing.
+    forced: (Option<i64>, Option<Task>),
+}
+
+impl Named {
+    /// By `generation_config.json` with its `forced` tokens, or else those of `config.json`.
+    pub fn new(
+        model: &Model,
+        settings: &Value,
+        forced: Option<Vec<(usize, Option<i64>)>>,
+        config: &Value,
+        tokens: &Tokens,
+    ) -> Result<Self, Error> {
+        let text = |field: &str| settings.get(field).and_then(Value::as_str);
+        let language = text("language").map(|name| tokens.language(name)).transpose()?;
+        let task = match text("task") {
+            None => None,
+            Some("transcribe") => Some(Task::Transcribe),
+            Some("translate") => Some(Task::Translate),
+            Some(other) => {
+                let problem = format!("`task` is `{other}`, expected `transcribe` or `translate`");
+                return Err(Error::in_file(
+                    model,
+                    "generation_config.json",
+                    ConfigProblem::Other(problem),
+                ));
+            }
+        };
+        if language.is_some() || task.is_some() {
+            let forced = (None, None);
+            return Ok(Self {
+                language,
+                task,
+                forced,
+            });
+        }
+        let older = || {
+            let older = config.get("forced_decoder_ids")?;
+            Vec::<(usize, Option<i64>)>::deserialize(older).ok()
+        };
+        let forced = forced.or_else(older).unwrap_or_default();
+        let ids = || forced.iter().filter_map(|&(_, id)| id);
+        let language = ids().find(|&id| tokens.language_of(id).is_some());
+        let task = ids().find_map(|id| tokens.task_of(id));
+        Ok(Self {
+            forced: (language, task),
+            ..Self::default()
+        })
     }
 }
 

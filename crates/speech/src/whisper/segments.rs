@@ -2,6 +2,7 @@
 
 use super::write::Written;
 use super::{Quality, STEP};
+use crate::ctc::Piece;
 
 /// Something said, with its times.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -14,7 +15,9 @@ pub struct Segment {
     pub ids: Vec<i64>,
     /// When each of them is said, in seconds; empty if nobody asked.
     pub times: Vec<f64>,
-    /// The logarithm of the probability of each of them, by the rules that they are chosen by; empty without checks.
+    /// Its words, with checks and if somebody asked when they are said.
+    pub words: Vec<Piece>,
+    /// The logarithm of the probability of each of its tokens, by the rules that they are chosen by; empty without checks.
     pub log_probs: Vec<f32>,
     /// How good its window is, with checks.
     pub quality: Option<Quality>,

@@ -5,6 +5,7 @@ use sensorium_hub::Model;
 use sensorium_tokenizer::Tokenizer;
 use serde_json::Value;
 
+use super::languages;
 use crate::error::Error;
 
 /// What is to be written.
@@ -77,12 +78,12 @@ impl Tokens {
         })
     }
 
-    /// The token of a language, by its code.
+    /// The token of a language, by its code or its name.
     ///
     /// # Errors
     /// If the model does not know it.
     pub fn language(&self, code: &str) -> Result<i64, Error> {
-        let code = code.to_lowercase();
+        let code = languages::code(code);
         let known = self.languages.iter().find(|(known, _)| *known == code);
         known.map(|(_, id)| *id).ok_or_else(|| Error::Language {
             asked: code,
@@ -101,6 +102,11 @@ impl Tokens {
     pub(super) fn language_of(&self, token: i64) -> Option<&str> {
         let known = self.languages.iter().find(|(_, id)| *id == token);
         known.map(|(code, _)| code.as_str())
+    }
+
+    /// Whether the model can do so.
+    pub fn can(&self, task: Task) -> bool {
+        task == Task::Transcribe || self.task(task).is_some()
     }
 
     /// The task of a token.

@@ -1,7 +1,7 @@
 //! Recordings as texts with times.
 
-use super::inventions::LikelyWord;
 use super::join::{self, Heard, Marks};
+use super::lengths::LikelyWord;
 use super::words::{self, Word};
 use super::{Segment, WhisperOptions, WhisperRecognizer};
 use crate::audio::Audio;
@@ -70,18 +70,22 @@ impl WhisperRecognizer {
     /// If the tokenizer refuses the tokens.
     pub fn chunk(&self, segment: &Segment) -> Result<Chunk, Error> {
         let (ids, times, _) = self.spoken(segment);
+        let words = match segment.words.as_slice() {
+            [] => self.timed(&ids, &times, segment.language.as_deref())?,
+            words => words.to_vec(),
+        };
         Ok(Chunk {
             text: self.text(&ids)?,
             start: Some(segment.start),
             end: Some(segment.end),
-            words: self.timed(&ids, &times, segment.language.as_deref())?,
+            words,
         })
     }
 
-    /// The words of a segment that knows when its tokens are said and how likely they are.
+    /// The words of a segment that knows when its tokens are said and how likely they are; marks are words of their own.
     pub(super) fn likely_words(&self, segment: &Segment) -> Result<Vec<LikelyWord>, Error> {
         let (ids, times, log_probs) = self.spoken(segment);
-        let words = words::words(
+        let words = words::words_and_marks(
             &self.tokenizer,
             &ids,
             self.tokens.end,

@@ -5,9 +5,13 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::inventions::{self, Surroundings};
+use super::join::rounded;
+use super::lengths::Lengths;
 use super::segments::{self, Place, Segment};
+use super::words::with_marks;
 use super::write::{Answer, Request};
 use super::{Checks, STEP, WhisperOptions, WhisperRecognizer};
+use crate::ctc::Piece;
 use crate::error::Error;
 
 /// Frames in a second.
@@ -63,6 +67,7 @@ impl Part {
         clips: Vec<Range<i64>>,
         options: &WhisperOptions,
     ) -> Self {
+        let begin = clips.first().map_or(0, |clip| clip.start);
         let mut part = Self {
             recording,
             number,
@@ -71,7 +76,7 @@ impl Part {
             seek: 0,
             before: options.prompt.clone(),
             short: 0,
-            last_word: 0.0,
+            last_word: begin as f64 / RATE,
         };
         part.go_to(0);
         part
@@ -145,12 +150,8 @@ impl Part {
             segment.language = about.language.map(str::to_string);
         }
         let mut next = seek + found.frames.clamp(1, frames);
-        if let Some(threshold) = checks.and_then(|checks| checks.hallucination_silence) {
-            let spoken: Vec<_> = segments
-                .iter()
-                .map(|segment| model.likely_words(segment))
-                .collect::<Result<_, _>>()?;
-            let surroundings = Surroundings {
+        if checks.is_some() && (about.options.words || about.options.reviews()) {
+            let place = Surroundings {
                 seek,
                 frames,
                 window: model.model.frames(),
@@ -159,10 +160,9 @@ impl Part {
                 content: about.frames,
                 last_word: self.last_word,
             };
-            let review = inventions::review(&spoken, surroundings, threshold);
-            segments.truncate(review.keep);
-            next = review.next.clamp(seek + 1, end);
-            self.last_word = review.last_word;
+            next = self
+                .time(model, &mut segments, place, checks)?
+                .clamp(seek + 1, end);
         }
         if let Some(checks) = checks {
             self.remember(model, &mut segments, temperature, checks)?;
@@ -172,11 +172,73 @@ impl Part {
         if !self.alone {
             let end = end as f64 / RATE;
             for segment in &mut segments {
-                segment.start = segment.start.min(end);
-                segment.end = segment.end.min(end);
+                let words = segment
+                    .words
+                    .iter_mut()
+                    .map(|word| (&mut word.start, &mut word.end));
+                for (from, to) in words.chain([(&mut segment.start, &mut segment.end)]) {
+                    (*from, *to) = (from.min(end), to.min(end));
+                }
             }
         }
         Ok(segments)
+    }
+
+    /// Finds when the words of segments are said, leaves out those that nobody said if that is asked for, and says where
+    /// the next window begins: behind the last word.
+    fn time(
+        &mut self,
+        model: &WhisperRecognizer,
+        segments: &mut Vec<Segment>,
+        place: Surroundings,
+        checks: Option<&Checks>,
+    ) -> Result<i64, Error> {
+        let mut spoken: Vec<_> = segments
+            .iter()
+            .map(|segment| model.likely_words(segment))
+            .collect::<Result<_, _>>()?;
+        let lengths = Lengths::of(&spoken);
+        if let Some(lengths) = lengths {
+            lengths.shorten_at_marks(&mut spoken);
+        }
+        let mut before = self.last_word;
+        for (segment, words) in segments.iter_mut().zip(&mut spoken) {
+            *words = with_marks(std::mem::take(words));
+            for word in words.iter_mut() {
+                (word.start, word.end) = (rounded(word.start), rounded(word.end));
+            }
+            if let Some(lengths) = lengths {
+                lengths.fit(words, (&mut segment.start, &mut segment.end), before);
+            }
+            if !words.is_empty() {
+                before = segment.end;
+            }
+            segment.words = words
+                .iter()
+                .map(|word| Piece {
+                    text: word.text.clone(),
+                    start: rounded(word.start),
+                    end: rounded(word.end),
+                })
+                .collect();
+        }
+        if let Some(threshold) = checks.and_then(|checks| checks.hallucination_silence) {
+            let review = inventions::review(&spoken, place, threshold);
+            segments.truncate(review.keep);
+            self.last_word = review.last_word;
+            return Ok(review.next);
+        }
+        let Some(last) = spoken.iter().flatten().last().map(|word| word.end) else {
+            return Ok(place.next);
+        };
+        self.last_word = last;
+        let behind = (last * RATE).round() as i64;
+        // Where little is understood again and again it would never come to an end.
+        let patient = self.short < PATIENCE;
+        Ok(match behind > place.seek && !place.ends_alone && patient {
+            true => behind,
+            false => place.next,
+        })
     }
 
     /// Leaves out segments without words or length, and keeps what was said for the next window.

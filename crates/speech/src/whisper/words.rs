@@ -5,7 +5,7 @@ use sensorium_tokenizer::{DecodeOptions, Tokenizer};
 use crate::error::Error;
 
 /// A word and the numbers of its tokens.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Word {
     pub text: String,
     pub tokens: Vec<usize>,
@@ -18,6 +18,31 @@ const BEFORE: &str = "\"'“¡¿([{-";
 /// Belong to the word before them.
 const AFTER: &str = "\"'.。,，!！?？:：”)]}、";
 
+/// What marks can be put to.
+pub(super) trait Marked: Default {
+    fn text(&self) -> &str;
+    /// Begins with `mark`.
+    fn begin_with(&mut self, mark: Self);
+    /// Ends with `mark`.
+    fn end_with(&mut self, mark: Self);
+}
+
+impl Marked for Word {
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    fn begin_with(&mut self, mut mark: Self) {
+        mark.end_with(std::mem::take(self));
+        *self = mark;
+    }
+
+    fn end_with(&mut self, mark: Self) {
+        self.text += &mark.text;
+        self.tokens.extend(mark.tokens);
+    }
+}
+
 /// The words of `ids`, where special tokens begin at `special` (`_combine_tokens_into_words` of the reference).
 pub(super) fn words(
     tokenizer: &Tokenizer,
@@ -25,13 +50,22 @@ pub(super) fn words(
     special: i64,
     language: Option<&str>,
 ) -> Result<Vec<Word>, Error> {
+    Ok(with_marks(words_and_marks(tokenizer, ids, special, language)?))
+}
+
+/// The same with marks as words of their own.
+pub(super) fn words_and_marks(
+    tokenizer: &Tokenizer,
+    ids: &[i64],
+    special: i64,
+    language: Option<&str>,
+) -> Result<Vec<Word>, Error> {
     let parts = characters(tokenizer, ids)?;
     let unbroken = language.is_some_and(|language| UNBROKEN.contains(&language));
-    let words = match unbroken {
+    Ok(match unbroken {
         true => parts,
         false => joined(parts, ids, special),
-    };
-    Ok(with_punctuation(words))
+    })
 }
 
 /// As few tokens each as make whole characters.
@@ -77,40 +111,27 @@ fn joined(parts: Vec<Word>, ids: &[i64], special: i64) -> Vec<Word> {
     words
 }
 
-fn with_punctuation(words: Vec<Word>) -> Vec<Word> {
-    let empty = |word: &Word| word.text.is_empty();
-    let mut words = words;
-    let take = |words: &mut Vec<Word>, i: usize| {
-        std::mem::replace(
-            &mut words[i],
-            Word {
-                text: String::new(),
-                tokens: Vec::new(),
-            },
-        )
-    };
+/// Words with the marks that belong to them.
+pub(super) fn with_marks<W: Marked>(mut words: Vec<W>) -> Vec<W> {
     let mut behind = words.len().saturating_sub(1);
     for i in (0..behind).rev() {
-        if words[i].text.starts_with(' ') && BEFORE.contains(words[i].text.trim()) {
-            let mut joined = take(&mut words, i);
-            joined.text += &words[behind].text;
-            joined.tokens.append(&mut words[behind].tokens);
-            words[behind] = joined;
+        if words[i].text().starts_with(' ') && BEFORE.contains(words[i].text().trim()) {
+            let mark = std::mem::take(&mut words[i]);
+            words[behind].begin_with(mark);
         } else {
             behind = i;
         }
     }
     let mut before = 0;
     for i in 1..words.len() {
-        if !words[before].text.ends_with(' ') && AFTER.contains(words[i].text.as_str()) {
-            let more = take(&mut words, i);
-            words[before].text += &more.text;
-            words[before].tokens.extend(more.tokens);
+        if !words[before].text().ends_with(' ') && AFTER.contains(words[i].text()) {
+            let mark = std::mem::take(&mut words[i]);
+            words[before].end_with(mark);
         } else {
             before = i;
         }
     }
-    words.retain(|word| !empty(word));
+    words.retain(|word| !word.text().is_empty());
     words
 }
 
@@ -132,7 +153,7 @@ mod tests {
             word(".", 4),
             word(" Yes", 5),
         ];
-        let found = with_punctuation(words.to_vec());
+        let found = with_marks(words.to_vec());
         let texts: Vec<&str> = found.iter().map(|word| word.text.as_str()).collect();
         assert_eq!(texts, [" say", " (so).", " Yes"]);
         assert_eq!(found[1].tokens, [1, 2, 3, 4]);

@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use sensorium_blocks::in_f32;
 use sensorium_blocks::seq2seq::Memory;
 use sensorium_generation::{
-    DecoderSession, Error as GenerationError, Generated, GenerationConfig, Options, Prompt, Session, generate,
+    DecoderSession, Error as GenerationError, GenerationConfig, LogitsProcessor, Options, Prompt, Session,
+    generate, log_probs,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -145,28 +147,40 @@ impl WhisperRecognizer {
         let prompts: Vec<Vec<i64>> = rows.iter().map(|&row| requests[row].prompt.clone()).collect();
         let mut session = DecoderSession::new(self.model.decoder(), part(memory, rows), 0, self.device);
         let mut silences = vec![0.0; rows.len()];
-        let log_probs = RefCell::new(LogProbs::new(begin, self.tokens.end));
+        let watched = RefCell::new(LogProbs::new(begin, self.tokens.end));
         let mut generation = Options {
             seeds: rows.iter().map(|&row| attempt.seed(requests[row].seed)).collect(),
             ..Options::default()
         };
-        if first.timestamps {
+        let rules = || -> Option<Box<dyn LogitsProcessor>> {
             let rules = Timestamps::new(&self.tokens, begin);
-            generation.processors.push(Box::new(rules));
-        }
+            first.timestamps.then(|| Box::new(rules) as _)
+        };
+        generation.processors.extend(rules());
+        // One greedy row need not know all scores on its way; then it is quicker to compute them in the end.
+        let later = rows.len() == 1 && is_greedy(&config);
         if options.checks.is_some() {
-            generation.processors.push(Box::new(Watch(&log_probs)));
+            if !later {
+                generation.processors.push(Box::new(Watch(&watched)));
+            }
             if let Some(id) = self.no_speech {
                 silences = self.silences(&mut session, &prompts, begin - first.wanted, id);
             }
         }
         let prompt = Prompt::new(prompts)?;
-        let found = generate(&mut session, &prompt, &config, generation)?;
-        let log_probs = log_probs.into_inner();
+        let mut found = generate(&mut session, &prompt, &config, generation)?;
+        if let ([generated], true, Some(_)) = (found.as_mut_slice(), later, &options.checks) {
+            let ids = std::mem::take(&mut generated.ids);
+            let logits = self.logits(&part(memory, rows), &first.prompt, &ids);
+            let log_probs = log_probs(&prompt, &ids, &logits, &config, rules().into_iter().collect())?;
+            return Ok(vec![(self.without_end(ids, log_probs), silences[0])]);
+        }
+        let watched = watched.into_inner();
         let mut best: Vec<Option<(f64, Written)>> = rows.iter().map(|_| None).collect();
         for generated in found {
             let row = generated.row;
-            let written = self.without_end(generated, &log_probs);
+            let log_probs = watched.of(row, &generated.ids);
+            let written = self.without_end(generated.ids, log_probs);
             let rank = written.rank();
             if best[row].as_ref().is_none_or(|(other, _)| rank > *other) {
                 best[row] = Some((rank, written));
@@ -241,9 +255,24 @@ impl WhisperRecognizer {
         Ok(config)
     }
 
-    fn without_end(&self, generated: Generated, log_probs: &LogProbs) -> Written {
-        let log_probs = log_probs.of(generated.row, &generated.ids);
-        let mut ids = generated.ids;
+    /// The logits `[ids, vocabulary]` of the places of `ids` behind a prompt.
+    fn logits(&self, memory: &Memory, prompt: &[i64], ids: &[i64]) -> Tensor {
+        let fed: Vec<i64> = prompt.iter().chain(ids).copied().collect();
+        let decoder = self.model.decoder();
+        tch::no_grad(|| {
+            // Nothing follows the last one.
+            let fed = Tensor::from_slice(&fed[..fed.len() - 1])
+                .view([1, -1])
+                .to_device(self.device);
+            let states = decoder.forward(&fed, Default::default(), memory, None, false, None);
+            let states = states.narrow(1, prompt.len() as i64 - 1, ids.len() as i64);
+            in_f32(&decoder.logits(&states))
+                .squeeze_dim(0)
+                .to_device(Device::Cpu)
+        })
+    }
+
+    fn without_end(&self, mut ids: Vec<i64>, log_probs: Vec<f32>) -> Written {
         let ended = ids.last() == Some(&self.tokens.end);
         while ids.last() == Some(&self.tokens.end) {
             ids.pop();
@@ -308,6 +337,13 @@ impl Attempt {
     fn seed(self, seed: u64) -> u64 {
         seed.wrapping_add(self.number << 40)
     }
+}
+
+/// Whether the likeliest token is taken each time.
+fn is_greedy(config: &GenerationConfig) -> bool {
+    config.do_sample != Some(true)
+        && config.num_beams.is_none_or(|beams| beams == 1)
+        && config.num_return_sequences.is_none_or(|count| count == 1)
 }
 
 /// Those of `rows` whose prompts can stand side by side.

@@ -6,7 +6,7 @@ use sensorium_blocks::Params;
 use sensorium_speech::models::aligner::{Aligner, Pairs, durations};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::Report;
 use super::alignment::{self, Segment};
@@ -203,11 +203,11 @@ impl Learner<'_> {
     fn look(&self, pairs: &Pairs) -> StepOutput {
         let scores = self.aligner.scores(pairs);
         let loss = self.aligner.loss(&scores, &pairs.lengths);
-        let scores = scores.detach();
+        let scores = scores.detach().to_device(Device::Cpu);
         let sure = |(row, &length): (usize, &(i64, i64))| {
             let scores = own(&scores, row, length);
             let frames = durations(&scores)?;
-            let given = Tensor::arange(length.0, (Kind::Int64, scores.device()));
+            let given = Tensor::arange(length.0, (Kind::Int64, Device::Cpu));
             let given = given.repeat_interleave_self_tensor(&Tensor::from_slice(&frames), None, length.1);
             let likeliest = scores.argmax(1, false);
             Some(likeliest.eq_tensor(&given).sum(Kind::Int64).int64_value(&[]) as usize)
