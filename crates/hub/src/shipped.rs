@@ -100,6 +100,16 @@ pub static MODELS: &[ShippedModel] = &[
         ]
     ),
     shipped_model!(
+        "fsdd-speakers",
+        "audio-classification",
+        [
+            "config.json",
+            "model.safetensors",
+            "preprocessor_config.json",
+            "README.md",
+        ]
+    ),
+    shipped_model!(
         "en-slt",
         "text-to-speech",
         ["config.json", "model.safetensors", "vocab.json", "README.md"]

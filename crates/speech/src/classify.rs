@@ -33,6 +33,9 @@ pub enum Function {
     None,
 }
 
+/// Seconds that are heard at once.
+const LONGEST: f64 = 30.0;
+
 /// Says what a sound is: AST, wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
 #[derive(Debug)]
 pub struct AudioClassifier {
@@ -91,7 +94,8 @@ impl AudioClassifier {
         Ok(tch::no_grad(|| self.network.forward(&features, all, false)))
     }
 
-    /// The classes of `audio`, best first; only the best `most` if a number is given.
+    /// The classes of `audio`, best first; only the best `most` if a number is given. Of a recording of more than 30 seconds
+    /// equal parts of at most 30 are heard one by one, and their scores are averaged.
     ///
     /// # Errors
     /// If it is too short, or the scores are not numbers.
@@ -102,12 +106,18 @@ impl AudioClassifier {
         function: Function,
     ) -> Result<Vec<Label>, Error> {
         let samples = audio.mono_at(self.extractor().rate())?;
-        let logits = self.logits(&[samples], None)?.squeeze_dim(0);
-        let scores = match function {
-            Function::Softmax => logits.softmax(-1, Kind::Float),
-            Function::Sigmoid => logits.sigmoid(),
-            Function::None => logits,
-        };
+        let longest = (f64::from(self.extractor().rate()) * LONGEST) as usize;
+        let count = samples.len().div_ceil(longest).max(1);
+        let mut parts = Vec::new();
+        for part in samples.chunks(samples.len().div_ceil(count).max(1)) {
+            let logits = self.logits(&[part.to_vec()], None)?.squeeze_dim(0);
+            parts.push(match function {
+                Function::Softmax => logits.softmax(-1, Kind::Float),
+                Function::Sigmoid => logits.sigmoid(),
+                Function::None => logits,
+            });
+        }
+        let scores = Tensor::stack(&parts, 0).mean_dim([0i64].as_slice(), false, None::<Kind>);
         let scores = Vec::<f32>::try_from(scores).unwrap_or_default();
         if scores.iter().any(|score| score.is_nan()) {
             return Err(Error::NotNumbers);

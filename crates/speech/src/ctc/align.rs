@@ -94,38 +94,20 @@ impl CtcRecognizer {
 
 /// The token of `ids`, by its place, that each step says on the likeliest path through all of them, none for a blank;
 /// nothing if there are fewer steps than the path needs.
+///
+/// Of each √steps one row of scores is kept, and what lies between is computed again on the way back: a long text in a
+/// long recording would need gigabytes else.
 fn best_path(steps: &[Vec<f32>], ids: &[usize], blank: usize) -> Option<Vec<Option<usize>>> {
-    // States: a blank, the first token, a blank, the second token, …, a blank.
-    let states = 2 * ids.len() + 1;
-    let token = |state: usize| (state % 2 == 1).then_some(state / 2);
-    let id = |state: usize| token(state).map_or(blank, |at| ids[at]);
-    // Equal neighbours need the blank between them.
-    let may_skip = |state: usize| state % 2 == 1 && state >= 3 && id(state) != id(state - 2);
-
+    let lattice = Lattice { steps, ids, blank };
+    let states = lattice.states();
+    let length = steps.len().isqrt().max(1);
     let mut best = vec![f32::NEG_INFINITY; states];
-    // How many states each was moved on by at each step: 0, 1 or 2.
-    let mut moves: Vec<Vec<u8>> = Vec::with_capacity(steps.len());
-    for (number, scores) in steps.iter().enumerate() {
-        let mut next = vec![f32::NEG_INFINITY; states];
-        let mut moved = vec![0u8; states];
-        for state in 0..states {
-            let mut from = if number == 0 && state < 2 {
-                0.0
-            } else {
-                best[state]
-            };
-            let others = [(1, state >= 1), (2, state >= 2 && may_skip(state))];
-            for (distance, allowed) in others {
-                if number > 0 && allowed && best[state - distance] > from {
-                    from = best[state - distance];
-                    moved[state] = distance as u8;
-                }
-            }
-            // A vocabulary may have more tokens than the network.
-            next[state] = from + scores.get(id(state)).copied().unwrap_or(f32::NEG_INFINITY);
+    let mut kept = Vec::with_capacity(steps.len() / length + 1);
+    for number in 0..steps.len() {
+        if number % length == 0 {
+            kept.push(best.clone());
         }
-        best = next;
-        moves.push(moved);
+        best = lattice.step(number, &best, |_, _| {});
     }
     let last = match states {
         _ if best[states - 1] >= best[states - 2] => states - 1,
@@ -134,18 +116,71 @@ fn best_path(steps: &[Vec<f32>], ids: &[usize], blank: usize) -> Option<Vec<Opti
     if steps.is_empty() || best[last] == f32::NEG_INFINITY {
         return None;
     }
+    let mut path = vec![None; steps.len()];
     let mut state = last;
-    let mut path: Vec<Option<usize>> = moves
-        .iter()
-        .rev()
-        .map(|moved| {
-            let here = token(state);
-            state -= usize::from(moved[state]);
-            here
-        })
-        .collect();
-    path.reverse();
+    for (block, mut best) in kept.into_iter().enumerate().rev() {
+        let begin = block * length;
+        let numbers = begin..(begin + length).min(steps.len());
+        // How many states each was moved on by at each step: 0, 1 or 2.
+        let mut moves = vec![0u8; states * numbers.len()];
+        for (number, moves) in numbers.clone().zip(moves.chunks_exact_mut(states)) {
+            best = lattice.step(number, &best, |state, distance| moves[state] = distance);
+        }
+        for (number, moves) in numbers.zip(moves.chunks_exact(states)).rev() {
+            path[number] = lattice.token(state);
+            state -= usize::from(moves[state]);
+        }
+    }
     Some(path)
+}
+
+/// States that are gone through step by step: a blank, the first token, a blank, the second token, …, a blank.
+struct Lattice<'a> {
+    steps: &'a [Vec<f32>],
+    ids: &'a [usize],
+    blank: usize,
+}
+
+impl Lattice<'_> {
+    fn states(&self) -> usize {
+        2 * self.ids.len() + 1
+    }
+
+    fn token(&self, state: usize) -> Option<usize> {
+        (state % 2 == 1).then_some(state / 2)
+    }
+
+    fn id(&self, state: usize) -> usize {
+        self.token(state).map_or(self.blank, |at| self.ids[at])
+    }
+
+    /// Equal neighbours need the blank between them.
+    fn may_skip(&self, state: usize) -> bool {
+        state % 2 == 1 && state >= 3 && self.id(state) != self.id(state - 2)
+    }
+
+    /// The best score of each state behind the step `number`; `moved` is told of each state how many it was moved on by.
+    fn step(&self, number: usize, best: &[f32], mut moved: impl FnMut(usize, u8)) -> Vec<f32> {
+        let scores = &self.steps[number];
+        let one = |state: usize| {
+            let mut from = match number {
+                0 if state < 2 => 0.0,
+                _ => best[state],
+            };
+            let mut distance = 0;
+            let others = [(1, state >= 1), (2, self.may_skip(state))];
+            for (other, allowed) in others {
+                if number > 0 && allowed && best[state - other] > from {
+                    from = best[state - other];
+                    distance = other;
+                }
+            }
+            moved(state, distance as u8);
+            // A vocabulary may have more tokens than the network.
+            from + scores.get(self.id(state)).copied().unwrap_or(f32::NEG_INFINITY)
+        };
+        (0..self.states()).map(one).collect()
+    }
 }
 
 #[cfg(test)]

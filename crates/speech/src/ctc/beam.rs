@@ -71,6 +71,62 @@ impl Beam {
     }
 }
 
+/// Prefixes that share their beginnings: each token of a kept one with the one before it.
+#[derive(Default)]
+struct Tree {
+    /// Node 1 is the first.
+    nodes: Vec<(usize, usize)>,
+    known: HashMap<(usize, usize), usize>,
+}
+
+/// A prefix of the tree, or one that is longer by a token and not kept yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Prefix {
+    Known(usize),
+    Longer(usize, usize),
+}
+
+impl Tree {
+    /// Nothing.
+    const ROOT: usize = 0;
+
+    fn last(&self, node: usize) -> Option<usize> {
+        let (_, token) = self.nodes.get(node.checked_sub(1)?)?;
+        Some(*token)
+    }
+
+    fn longer(&self, node: usize, token: usize) -> Prefix {
+        let known = self.known.get(&(node, token));
+        known.map_or(Prefix::Longer(node, token), |&node| Prefix::Known(node))
+    }
+
+    /// The node of a prefix that is kept from now on.
+    fn node(&mut self, prefix: Prefix) -> usize {
+        match prefix {
+            Prefix::Known(node) => node,
+            Prefix::Longer(before, token) => {
+                self.nodes.push((before, token));
+                let node = self.nodes.len();
+                self.known.insert((before, token), node);
+                node
+            }
+        }
+    }
+
+    fn tokens(&self, prefix: Prefix) -> Vec<usize> {
+        let (mut node, mut tokens) = match prefix {
+            Prefix::Known(node) => (node, Vec::new()),
+            Prefix::Longer(node, token) => (node, vec![token]),
+        };
+        while let Some(&(before, token)) = node.checked_sub(1).and_then(|at| self.nodes.get(at)) {
+            tokens.push(token);
+            node = before;
+        }
+        tokens.reverse();
+        tokens
+    }
+}
+
 /// `log(exp a + exp b)`
 fn sum(a: f64, b: f64) -> f64 {
     let (most, least) = if a > b { (a, b) } else { (b, a) };
@@ -91,18 +147,19 @@ impl BeamSearch {
                 ..Words::default()
             },
         };
-        let mut beams: Vec<(Vec<usize>, Beam)> = vec![(Vec::new(), start)];
+        let mut tree = Tree::default();
+        let mut beams: Vec<(usize, Beam)> = vec![(Tree::ROOT, start)];
         for scores in steps {
             let likeliest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let followed: Vec<usize> = (0..scores.len())
                 .filter(|&id| scores[id] >= LEAST || scores[id] == likeliest)
                 .collect();
-            let mut next: HashMap<Vec<usize>, Beam> = HashMap::new();
-            for (prefix, beam) in &beams {
+            let mut next: HashMap<Prefix, Beam> = HashMap::new();
+            for (node, beam) in &beams {
                 for &id in &followed {
                     let score = f64::from(scores[id]);
-                    let stay = |next: &mut HashMap<Vec<usize>, Beam>, blank: f64, token: f64| {
-                        let same = next.entry(prefix.clone()).or_insert_with(|| Beam {
+                    let stay = |next: &mut HashMap<Prefix, Beam>, blank: f64, token: f64| {
+                        let same = next.entry(Prefix::Known(*node)).or_insert_with(|| Beam {
                             blank: f64::NEG_INFINITY,
                             token: f64::NEG_INFINITY,
                             words: beam.words.clone(),
@@ -115,7 +172,7 @@ impl BeamSearch {
                         continue;
                     }
                     // The last token again: it lasts, or after a blank is said twice.
-                    let again = prefix.last() == Some(&id);
+                    let again = tree.last(*node) == Some(id);
                     if again {
                         stay(&mut next, f64::NEG_INFINITY, beam.token + score);
                     }
@@ -123,9 +180,7 @@ impl BeamSearch {
                     if heard == f64::NEG_INFINITY {
                         continue;
                     }
-                    let mut longer = prefix.clone();
-                    longer.push(id);
-                    let grown = next.entry(longer).or_insert_with(|| Beam {
+                    let grown = next.entry(tree.longer(*node, id)).or_insert_with(|| Beam {
                         blank: f64::NEG_INFINITY,
                         token: f64::NEG_INFINITY,
                         words: self.grown(&beam.words, &vocabulary.letter(id), vocabulary.is_of_words()),
@@ -133,12 +188,19 @@ impl BeamSearch {
                     grown.token = sum(grown.token, heard + score);
                 }
             }
-            beams = next.into_iter().collect();
+            let mut found: Vec<(Prefix, Beam)> = next.into_iter().collect();
             // Equal ones by their tokens, so that the result does not depend on the map's order.
-            beams.sort_by(|(a, x), (b, y)| y.score().total_cmp(&x.score()).then_with(|| a.cmp(b)));
-            beams.truncate(self.beams.max(1));
-            let best = beams.first().map_or(0.0, |(_, beam)| beam.score());
-            beams.retain(|(_, beam)| beam.score() >= best - FAR);
+            found.sort_by(|(a, x), (b, y)| {
+                let scores = y.score().total_cmp(&x.score());
+                scores.then_with(|| tree.tokens(*a).cmp(&tree.tokens(*b)))
+            });
+            found.truncate(self.beams.max(1));
+            let best = found.first().map_or(0.0, |(_, beam)| beam.score());
+            found.retain(|(_, beam)| beam.score() >= best - FAR);
+            beams = found
+                .into_iter()
+                .map(|(prefix, beam)| (tree.node(prefix), beam))
+                .collect();
         }
         let finished = |beam: &Beam| {
             let words = self.closed(&beam.words);
@@ -151,7 +213,7 @@ impl BeamSearch {
         let best = beams
             .into_iter()
             .max_by(|(_, a), (_, b)| finished(a).total_cmp(&finished(b)));
-        best.map_or(Vec::new(), |(prefix, _)| prefix)
+        best.map_or(Vec::new(), |(node, _)| tree.tokens(Prefix::Known(node)))
     }
 
     /// What is known of words after another letter.
