@@ -195,6 +195,24 @@ fn recordings_heard_together_say_what_each_says_alone() {
     };
     assert_eq!(written("3"), written("1"));
 
+    // Parts of one recording, many at once or one after the other.
+    fs::write(home.join("talk.wav"), talk(14)).expect("a file");
+    let parts = |size: &str| {
+        let args = [
+            &["transcribe", "--model", model, "--language", "en", "--beams", "2"][..],
+            &["--temperatures", "0", "--words", "--json", "--parts"],
+            &["--batch-size", size, "talk.wav"],
+        ];
+        stdout(&run(home, &args.concat()))
+    };
+    let one = parts("1");
+    let found: Value = serde_json::from_str(&one).expect("JSON");
+    let chunks = found["chunks"].as_array().expect("chunks");
+    let last = chunks.last().and_then(|chunk| chunk["timestamp"][0].as_f64());
+    assert!(chunks.len() > 20 && last > Some(60.0), "{last:?}");
+    assert_eq!(parts("2"), one);
+    assert_eq!(parts("16"), one);
+
     // A model that hears one after the other does so.
     fs::copy(sample(), home.join("pi.wav")).expect("a copy");
     let args = ["transcribe", "--batch-size", "2", "pi.wav", "head.wav", "pi.wav"];

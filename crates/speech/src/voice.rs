@@ -131,7 +131,8 @@ impl VoiceFilter {
         self.frame.resize(self.frame.len().next_multiple_of(FRAME), 0.0);
         self.judge();
         if length <= self.found.shortest() {
-            if self.found.likeliest < LEAST_OF_SHORT {
+            let long_enough = length >= self.found.activity.least_voice;
+            if long_enough && self.found.likeliest < LEAST_OF_SHORT {
                 return Ok(Voices::default());
             }
             voiced.append(&mut self.waiting);

@@ -48,20 +48,18 @@ pub(super) struct Lengths {
 }
 
 impl Lengths {
-    /// None if no word has a length.
-    pub fn of(words: &[Vec<LikelyWord>]) -> Option<Self> {
+    /// The median is 0 if no word has a length.
+    pub fn of(words: &[Vec<LikelyWord>]) -> Self {
         let lengths = words.iter().flatten().map(LikelyWord::length);
         let mut lengths: Vec<f64> = lengths.filter(|&length| length != 0.0).collect();
         lengths.sort_by(f64::total_cmp);
-        let (&low, &high) = (
-            lengths.get(lengths.len().checked_sub(1)? / 2)?,
-            lengths.get(lengths.len() / 2)?,
-        );
-        let usual = f64::midpoint(low, high).min(LONGEST);
-        Some(Self {
+        let at = |place: usize| lengths.get(place).copied().unwrap_or(0.0);
+        let middle = f64::midpoint(at(lengths.len().saturating_sub(1) / 2), at(lengths.len() / 2));
+        let usual = middle.min(LONGEST);
+        Self {
             usual,
             most: usual * 2.0,
-        })
+        }
     }
 
     /// Shortens words and marks at the ends of sentences; marks are words of their own.
@@ -142,7 +140,7 @@ mod tests {
         ];
         let mut windows = [words, Vec::new()];
         // The median of 0.2, 0.2, 0.2, 1, 2, 2.4 is 0.6.
-        let lengths = Lengths::of(&windows).unwrap();
+        let lengths = Lengths::of(&windows);
         lengths.shorten_at_marks(&mut windows);
         let expected = [
             (0.0, 0.2),
@@ -153,7 +151,7 @@ mod tests {
             (5.0, 6.0),
         ];
         assert_eq!(times(&windows[0]), expected);
-        assert!(Lengths::of(&[vec![word("a", 1.0, 1.0)]]).is_none());
+        assert_eq!(Lengths::of(&[vec![word("a", 1.0, 1.0)]]).usual, 0.0);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Windows follow each other as in the reference (`WhisperGenerationMixin.generate` of transformers, release 5):
 //! where a window's last words have times, the next one begins there. [`Checks`] are those of the reference program
-//! (`openai/whisper`).
+//! (`openai/whisper`); with them windows begin and words last as there, too.
 
 mod alignment;
 mod inventions;

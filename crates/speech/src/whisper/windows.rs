@@ -198,18 +198,14 @@ impl Part {
             .map(|segment| model.likely_words(segment))
             .collect::<Result<_, _>>()?;
         let lengths = Lengths::of(&spoken);
-        if let Some(lengths) = lengths {
-            lengths.shorten_at_marks(&mut spoken);
-        }
+        lengths.shorten_at_marks(&mut spoken);
         let mut before = self.last_word;
         for (segment, words) in segments.iter_mut().zip(&mut spoken) {
             *words = with_marks(std::mem::take(words));
             for word in words.iter_mut() {
                 (word.start, word.end) = (rounded(word.start), rounded(word.end));
             }
-            if let Some(lengths) = lengths {
-                lengths.fit(words, (&mut segment.start, &mut segment.end), before);
-            }
+            lengths.fit(words, (&mut segment.start, &mut segment.end), before);
             if !words.is_empty() {
                 before = segment.end;
             }

@@ -76,9 +76,8 @@ pub fn train(settings: &Settings, params: &Params, corpus: Corpus, session: Sess
         })
     };
     let (train, validation) = (lines(train)?, lines(validation)?);
-    let file = session.folder.file("vocab.json");
     let named: HashMap<&String, usize> = vocabulary.iter().zip(0..).collect();
-    sensorium_hub::atomic::write_bytes(&file, &pretty(&named)?)?;
+    let named = pretty(&named)?;
     let plan = Plan {
         trainer: settings.trainer.clone(),
         settings: described,
@@ -93,7 +92,12 @@ pub fn train(settings: &Settings, params: &Params, corpus: Corpus, session: Sess
         device: session.device,
     };
     let loader = Loader::new(train, 1, mix(settings.trainer.seed, &[0]), session.workers);
-    let run = session.run(plan, &learner, &loader)?;
+    let run = session.run_with(plan, &learner, &loader, |folder| {
+        Ok(sensorium_hub::atomic::write_bytes(
+            &folder.join("vocab.json"),
+            &named,
+        )?)
+    })?;
     Ok(Report {
         outcome: run.outcome,
         record: run.record,
