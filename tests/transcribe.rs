@@ -673,6 +673,16 @@ fn transcripts_have_files_of_their_own() {
     );
     let json: Value = serde_json::from_str(&read("x.json")).expect("JSON");
     assert_eq!(json["text"], SAID);
+    // A text of the user's own is not replaced unasked.
+    fs::write(home.join("a/x.txt"), "mine").expect("a file");
+    let output = run(home, &["transcribe", "a/x.wav", "--beside"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("a/x.txt is there already"),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(read("a/x.txt"), "mine");
     let output = piped(
         home,
         &["transcribe", "-", "--beside"],

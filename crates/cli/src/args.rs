@@ -113,6 +113,10 @@ pub enum Command {
 impl Command {
     /// Whether it does something else than to end when Ctrl-C comes.
     pub fn listens(&self) -> bool {
-        matches!(self, Self::Chat(_) | Self::Train(_))
+        match self {
+            Self::Chat(_) | Self::Train(_) => true,
+            Self::Transcribe(args) => args.is_live(),
+            _ => false,
+        }
     }
 }

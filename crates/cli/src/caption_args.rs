@@ -84,7 +84,7 @@ impl CaptionArgs {
             Some(out) => Place::Path(out.clone()),
             None => Place::Shown,
         };
-        Some(Captions::new(kind, self.shape(), place))
+        Some(Captions::new((kind, self.format.is_some()), self.shape(), place))
     }
 
     /// The kind of file that the name in `--out` stands for.

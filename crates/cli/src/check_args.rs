@@ -8,7 +8,7 @@ use sensorium::speech::whisper::Checks;
 pub struct CheckArgs {
     /// What words are drawn with, one after the other until a window passes; 0 takes the likeliest
     /// [default: 0,0.2,0.4,0.6,0.8,1]
-    #[arg(long, value_name = "T,T", value_delimiter = ',', value_parser = number)]
+    #[arg(long, value_name = "T,T", value_delimiter = ',', value_parser = not_negative)]
     temperatures: Option<Vec<f64>>,
 
     /// How often words are drawn at each temperature above 0 [default: 5]
@@ -24,7 +24,7 @@ pub struct CheckArgs {
     logprob_threshold: Option<f64>,
 
     /// A guessed window with a higher probability of silence is left out [default: 0.6]
-    #[arg(long, value_name = "P", value_parser = number)]
+    #[arg(long, value_name = "P", value_parser = probability)]
     no_speech_threshold: Option<f64>,
 
     /// Do not tell the model what was said in the window before
@@ -32,13 +32,28 @@ pub struct CheckArgs {
     no_condition_on_previous_text: bool,
 
     /// Leave out odd words with so many seconds of silence around them
-    #[arg(long, value_name = "SECONDS", value_parser = number)]
+    #[arg(long, value_name = "SECONDS", value_parser = not_negative)]
     hallucination_silence_threshold: Option<f64>,
 }
 
 fn number(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|x: &f64| x.is_finite());
     number.ok_or_else(|| "expected a number".to_string())
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    let number = number(text)?;
+    (number >= 0.0)
+        .then_some(number)
+        .ok_or_else(|| "expected 0 or more".to_string())
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    let number = number(text)?;
+    (0.0..=1.0)
+        .contains(&number)
+        .then_some(number)
+        .ok_or_else(|| "expected a probability from 0 to 1".to_string())
 }
 
 impl CheckArgs {

@@ -65,7 +65,7 @@ pub fn expand(arguments: &[PathBuf]) -> Result<Items> {
         } else if let Some(pattern) = pattern(argument) {
             several |= fitting(pattern, &mut items);
             if items.len() == before {
-                items.push(if is_wordy(argument) {
+                items.push(if is_wordy(argument) || is_question(argument) {
                     Item::named(argument) // "Who goes there?"
                 } else if glob::Pattern::new(pattern).is_err() {
                     Item::file(argument) // a name with a bracket
@@ -141,6 +141,13 @@ fn unlistable(path: &Path, cause: &io::Error) -> String {
 fn pattern(argument: &Path) -> Option<&str> {
     let text = argument.to_str()?;
     (text.contains(['*', '?', '[']) && !argument.exists()).then_some(text)
+}
+
+/// Whether the argument is a word with a question mark behind it.
+fn is_question(argument: &Path) -> bool {
+    let text = argument.to_str().unwrap_or_default();
+    let word = text.trim_end_matches(['?', '!', '.']);
+    !word.is_empty() && word.len() < text.len() && word.chars().all(char::is_alphanumeric)
 }
 
 /// Whether the argument has several words, and does not end like a file's name.
@@ -273,6 +280,19 @@ mod tests {
         assert!(read[2].is_ok() && read[3].is_ok());
         failed(4, "cannot read");
         assert_eq!(read.len(), 5);
+    }
+
+    #[test]
+    fn a_question_is_a_text() {
+        for (argument, expected) in [
+            ("What?", true),
+            ("Really?!", true),
+            ("page?.txt", false),
+            ("?", false),
+        ] {
+            let found = expand(&[PathBuf::from(argument)]).unwrap();
+            assert_eq!(found.items[0].text(true).is_some(), expected, "{argument}");
+        }
     }
 
     #[cfg(unix)]

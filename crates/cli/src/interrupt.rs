@@ -1,5 +1,8 @@
 //! Ctrl-C, and being told to end: what is half written goes.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use anyhow::Result;
 use sensorium::hub::atomic;
 
@@ -11,6 +14,14 @@ pub fn listen(goes_on: impl Fn() -> bool + Send + 'static) -> Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// A flag that the first Ctrl-C sets; the second one ends the program.
+pub fn flag() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&stop);
+    listen(move || !asked.swap(true, Ordering::Relaxed))?;
+    Ok(stop)
 }
 
 /// From now on Ctrl-C leaves no half-written file. A signal that the program was started to ignore, as in the

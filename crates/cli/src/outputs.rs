@@ -15,7 +15,7 @@ impl Outputs {
         if let Some(other) = self.0.insert(place(target), input.to_string()) {
             self.0.insert(place(target), other.clone());
             bail!(
-                "{} has what came of {other}: name another folder with --out",
+                "{} has what came of {other}, and {input} would replace it: give each a file of its own",
                 target.display()
             );
         }

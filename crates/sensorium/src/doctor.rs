@@ -186,6 +186,7 @@ fn features() -> Vec<&'static str> {
     let all = [
         ("text", cfg!(feature = "text")),
         ("vision", cfg!(feature = "vision")),
+        ("speech", cfg!(feature = "speech")),
         ("train", cfg!(feature = "train")),
     ];
     all.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect()

@@ -221,7 +221,13 @@ pub const TASKS: &[Task] = &[
             "Wav2Vec2ForSequenceClassification",
         ],
         default_model: Some("fsdd-digits"),
-        model_types: &["audio-spectrogram-transformer"],
+        model_types: &[
+            "audio-spectrogram-transformer",
+            "wav2vec2",
+            "hubert",
+            "wav2vec2-bert",
+            "wavlm",
+        ],
         build: AUDIO_CLASSIFICATION,
         ..Task::EMPTY
     },

@@ -5,7 +5,7 @@ use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-use crate::audio::Audio;
+use crate::audio::{Audio, AudioError};
 use crate::ctc::{check_model_type, harmless};
 use crate::error::Error;
 use crate::features::Extractor;
@@ -106,10 +106,13 @@ impl AudioClassifier {
         function: Function,
     ) -> Result<Vec<Label>, Error> {
         let samples = audio.mono_at(self.extractor().rate())?;
+        if samples.is_empty() {
+            return Err(AudioError::Empty.into());
+        }
         let longest = (f64::from(self.extractor().rate()) * LONGEST) as usize;
-        let count = samples.len().div_ceil(longest).max(1);
+        let count = samples.len().div_ceil(longest);
         let mut parts = Vec::new();
-        for part in samples.chunks(samples.len().div_ceil(count).max(1)) {
+        for part in samples.chunks(samples.len().div_ceil(count)) {
             let logits = self.logits(&[part.to_vec()], None)?.squeeze_dim(0);
             parts.push(match function {
                 Function::Softmax => logits.softmax(-1, Kind::Float),

@@ -1,7 +1,7 @@
 //! Recordings made ready to be heard, while they are read.
 
 use crate::audio::{AudioError, Resampler, Spool};
-use crate::recognize::SpeechToTextOptions;
+use crate::options::SpeechToTextOptions;
 use crate::voice::{VoiceFilter, Voices};
 
 /// What is to be heard of a recording.

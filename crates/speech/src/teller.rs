@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use crate::ctc::Piece;
 use crate::error::Error;
 use crate::intake::Heard;
-use crate::recognize::{SpeechToTextOptions, Spoken};
+use crate::options::SpeechToTextOptions;
+use crate::recognize::Spoken;
 use crate::subtitles::Caption;
 
 /// What is told while a recording is written down.

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context as _, Result};
 use sensorium::SpeechToTextOptions;
@@ -10,6 +11,7 @@ use sensorium::speech::{LiveTranscriber, SpeechToText};
 use serde_json::json;
 
 use crate::context::Context;
+use crate::interrupt;
 use crate::print;
 
 /// Seconds of silence that end a line.
@@ -25,6 +27,8 @@ pub fn run(model: &str, options: SpeechToTextOptions, rate: u32, context: &Conte
     let kind = context.global.dtype.map(|dtype| dtype.kind());
     let model = context.hub()?.resolve(model)?;
     let recognizer = SpeechToText::open(&model, context.device()?, kind, options)?;
+    // The recorder before the pipe gets Ctrl-C, too: what it sent is still heard.
+    let stop = interrupt::flag()?;
     let mut live = LiveTranscriber::new(&recognizer, rate);
     let mut input = io::stdin().lock();
     let mut line = Line::default();
@@ -49,6 +53,9 @@ pub fn run(model: &str, options: SpeechToTextOptions, rate: u32, context: &Conte
             .map(|pair| f32::from(i16::from_le_bytes([pair[0], pair[1]])) / 32768.0)
             .collect();
         line.tell(live.push(&samples)?, context)?;
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
     }
     line.tell(live.finish()?, context)?;
     line.end(context)?;

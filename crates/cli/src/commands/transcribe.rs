@@ -105,9 +105,6 @@ pub struct Args {
     #[command(flatten)]
     captions: CaptionArgs,
 
-    #[command(flatten)]
-    checks: CheckArgs,
-
     /// Hear this channel, from 0 [default: the mean of all]
     #[arg(long, value_name = "N")]
     channel: Option<usize>,
@@ -119,11 +116,21 @@ pub struct Args {
     /// End here, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     end: Option<f64>,
+
+    #[command(flatten)]
+    checks: CheckArgs,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|x: &f64| x.is_finite() && *x >= 0.0);
     seconds.ok_or_else(|| "expected a number of seconds, 0 or more".to_string())
+}
+
+impl Args {
+    /// Whether words are written down while they are said.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
 }
 
 /// Runs the command.

@@ -20,6 +20,8 @@ pub struct Captions {
     pub shape: Shape,
     /// Where they go.
     pub place: Place,
+    /// Whether the kind of file was named: a file beside an input may be the user's own.
+    named: bool,
     /// The files that were written.
     outputs: RefCell<Outputs>,
 }
@@ -45,12 +47,13 @@ pub enum Kind {
 }
 
 impl Captions {
-    /// Writes files of this kind to that place.
-    pub fn new(kind: Kind, shape: Shape, place: Place) -> Self {
+    /// Writes files of this kind, which may have been `named`, to that place.
+    pub fn new((kind, named): (Kind, bool), shape: Shape, place: Place) -> Self {
         Self {
             kind,
             shape,
             place,
+            named,
             outputs: RefCell::default(),
         }
     }
@@ -113,7 +116,16 @@ impl Captions {
             Place::Beside if input == "-" => {
                 bail!("nothing is beside standard input: name a file with --out")
             }
-            Place::Beside => Ok(Some(Path::new(input).with_extension(ending))),
+            Place::Beside => {
+                let target = Path::new(input).with_extension(ending);
+                if !self.named && target.exists() {
+                    bail!(
+                        "{} is there already: --format {ending} replaces it",
+                        target.display()
+                    );
+                }
+                Ok(Some(target))
+            }
             Place::Path(out) if several || out.is_dir() => {
                 std::fs::create_dir_all(out)
                     .with_context(|| format!("cannot make the folder {}", out.display()))?;

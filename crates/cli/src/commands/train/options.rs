@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -95,7 +93,7 @@ impl RunArgs {
             workers: self.workers.into(),
             device,
             save_every: Duration::from_secs(self.save_every.into()),
-            stop: stop_on_ctrl_c()?,
+            stop: interrupt::flag()?,
             ..Session::new(folder, callback)
         })
     }
@@ -116,14 +114,6 @@ pub fn set<T>(slot: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *slot = value;
     }
-}
-
-/// A flag that the first Ctrl-C sets: the run ends its step and saves. The second one ends the program.
-fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&stop);
-    interrupt::listen(move || !asked.swap(true, Ordering::Relaxed))?;
-    Ok(stop)
 }
 
 /// Says how a run that was stopped goes on.

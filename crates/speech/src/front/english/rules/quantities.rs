@@ -26,7 +26,7 @@ pub fn rules() -> Vec<Rule> {
         },
     ));
     rules.extend(signed(
-        &format!(r"{from}(?<n>{NUMBER}){scale}(?<joint> ?|-)(?<u>{unit})(?-u:\b)"),
+        &format!(r"{from}(?<n>{NUMBER}){scale}(?<joint> ?|-)(?<u>{unit})(?-u:\b)\.?"),
         of_unit,
     ));
     rules.extend(signed(
@@ -59,9 +59,21 @@ fn of_unit(found: &Found<'_>) -> Option<String> {
     // “a five kilometer run”
     let unit = if single || joined { one } else { several };
     Some(format!(
-        "{}{}{}{scale} {unit}",
+        "{}{}{}{scale} {unit}{}",
         minus(found),
         begin(found),
-        decimal(&found["n"])
+        decimal(&found["n"]),
+        stop(found)
     ))
+}
+
+/// The full stop of a unit that ends in one, unless the sentence goes on: “5 oz. lighter”, “6 ft. 2 in. tall”.
+fn stop(found: &Found<'_>) -> &'static str {
+    let goes_on = |next: char| next.is_lowercase() || next.is_ascii_digit();
+    let behind = found.after();
+    let next = behind.trim_start();
+    match found.text[found.all.clone()].ends_with('.') {
+        true if next.len() == behind.len() || !next.starts_with(goes_on) => ".",
+        _ => "",
+    }
 }

@@ -219,3 +219,14 @@ fn money_is_read_wherever_its_sign_is() {
         ),
     ]);
 }
+
+#[test]
+fn a_units_full_stop_ends_no_sentence_that_goes_on() {
+    check(&[
+        ("10 lbs. and 3 ft. tall", "ten pounds and three feet tall"),
+        ("It is 5 oz. lighter.", "It is five ounces lighter."),
+        ("wait 5 min. Then go", "wait five minutes. Then go"),
+        ("5 lbs. 3 oz.", "five pounds three ounces."),
+        ("(it has 5 km.) So", "(it has five kilometers.) So"),
+    ]);
+}
