@@ -1,6 +1,6 @@
 //! How likely tokens are that were written already.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::config::Settings;
 use crate::processors::{Row, chain};
@@ -25,37 +25,28 @@ pub fn log_probs<'a>(
     };
     let settings = Settings::new(config, prompt.len(), None)?;
     let mut chain = chain(config, &settings, prompt, processors);
-    let mut scores = vec![0.0; logits.numel()];
-    let count = scores.len();
-    logits
-        .to_kind(tch::Kind::Float)
-        .contiguous()
-        .copy_data(&mut scores, count);
+    let width = usize::try_from(vocabulary).unwrap_or(0);
+    // A row at a time: all of them in memory once are enough.
+    let mut scores = vec![0.0; width];
     let mut all = first.clone();
-    let rows = scores.chunks_exact_mut(usize::try_from(vocabulary).unwrap_or(1).max(1));
-    let mut chosen = Vec::with_capacity(ids.len());
-    for (scores, &id) in rows.zip(ids) {
+    let mut found = Vec::with_capacity(ids.len());
+    for (place, &id) in (0..logits.size()[0]).zip(ids) {
+        let logits = logits.get(place).to_kind(Kind::Float).contiguous();
+        logits.copy_data(&mut scores, width);
         let row = Row {
             ids: &all,
-            padding: prompt.padding()[0],
+            padding: prompt.padding().first().copied().unwrap_or(0),
             prompt: 0,
         };
         for processor in &mut chain {
-            processor.process(&row, scores);
+            processor.process(&row, &mut scores);
         }
-        let score = usize::try_from(id).ok().and_then(|id| scores.get(id));
-        chosen.push(score.copied().unwrap_or(f32::NEG_INFINITY));
+        let chosen = usize::try_from(id).ok().and_then(|id| scores.get(id));
+        let total = Tensor::from_slice(&scores).logsumexp([0i64], false);
+        found.push(chosen.copied().unwrap_or(f32::NEG_INFINITY) - total.double_value(&[]) as f32);
         all.push(id);
     }
-    let totals = Tensor::from_slice(&scores)
-        .view([-1, vocabulary])
-        .logsumexp([1i64], false);
-    let totals: Vec<f32> = Vec::try_from(totals).unwrap_or_default();
-    Ok(chosen
-        .into_iter()
-        .zip(totals)
-        .map(|(score, total)| score - total)
-        .collect())
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -80,7 +71,7 @@ mod tests {
         let none = log_probs(
             &prompt,
             &[],
-            &Tensor::zeros([0, 4], (tch::Kind::Float, tch::Device::Cpu)),
+            &Tensor::zeros([0, 4], (Kind::Float, tch::Device::Cpu)),
             &config,
             Vec::new(),
         );

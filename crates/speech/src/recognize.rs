@@ -202,6 +202,7 @@ fn writing(model: WhisperRecognizer, options: &SpeechToTextOptions) -> Result<Re
         });
     }
     let mut generation = options.generation.clone();
+    // As the model's own program does: five beams.
     generation.num_beams = generation.num_beams.or(Some(5));
     let prompt = options.prompt.as_deref().map(|text| model.prompt(text));
     let hot_words = options.hot_words.as_deref().map(|words| model.words(words));
