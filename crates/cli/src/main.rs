@@ -16,6 +16,7 @@ mod print;
 mod progress;
 mod rewrite;
 mod sampling;
+mod search_args;
 mod table;
 
 use std::panic;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use sensorium::speech::VoiceActivity;
 use sensorium::speech::subtitles::Shape;
-use sensorium::speech::{BeamSearch, NGrams, VoiceActivity};
 use sensorium::{OutputKind, SpeechToTextOptions};
 
 use super::live;
@@ -13,6 +13,7 @@ use crate::caption_args::CaptionArgs;
 use crate::check_args::CheckArgs;
 use crate::context::Context;
 use crate::predict::{self, Request};
+use crate::search_args::SearchArgs;
 
 /// The flags of `transcribe`.
 #[derive(Debug, clap::Args)]
@@ -50,35 +51,8 @@ pub struct Args {
     #[arg(long, value_name = "TEXT")]
     prompt: Option<String>,
 
-    /// Words that may be said, such as names, to be spelt like this
-    #[arg(long, value_name = "TEXT")]
-    hot_words: Option<String>,
-
-    /// Texts that are followed at once [default: 5 where the model writes, 1 where it spells]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    beams: Option<u16>,
-
-    /// An n-gram language model for models that spell, in ARPA's format (KenLM, SRILM)
-    #[arg(long, value_name = "FILE")]
-    language_model: Option<PathBuf>,
-
-    /// How much the language model counts
-    #[arg(
-        long,
-        value_name = "FACTOR",
-        default_value_t = 0.5,
-        requires = "language_model"
-    )]
-    lm_weight: f64,
-
-    /// Added to the language model's logarithms for each word
-    #[arg(
-        long,
-        value_name = "BONUS",
-        default_value_t = 1.5,
-        requires = "language_model"
-    )]
-    word_bonus: f64,
+    #[command(flatten)]
+    search: SearchArgs,
 
     /// Cut recordings at their pauses into parts of at most 30 seconds, so that --batch-size of them can be heard at once;
     /// each is heard without what was said before it (Whisper)
@@ -136,18 +110,12 @@ impl Args {
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let captions = args.captions.captions(context.global.json);
-    let mut speech = SpeechToTextOptions {
-        beam_search: beam_search(args)?,
-        ..SpeechToTextOptions::default()
-    };
-    speech.generation.num_beams = args.beams.map(usize::from);
     let speech = SpeechToTextOptions {
         language: args.language.clone(),
         translate: args.translate,
         timestamps: args.timestamps || captions.is_some(),
         words: args.words || args.captions.shape() != Shape::default(),
         prompt: args.prompt.clone(),
-        hot_words: args.hot_words.clone(),
         voice_activity: (!args.no_vad).then(VoiceActivity::default),
         channel: args.channel,
         start: args.start,
@@ -155,7 +123,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         batch_size: args.batch_size.into(),
         in_parts: args.parts,
         checks: args.checks.checks(),
-        ..speech
+        ..args.search.add_to(SpeechToTextOptions::default())?
     };
     if args.live {
         let model = args.model.as_deref().unwrap_or("fsdd-strings");
@@ -171,19 +139,4 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         ..Request::default()
     };
     predict::run(&request, context)
-}
-
-/// How models that spell search; none if nothing asks for it.
-fn beam_search(args: &Args) -> Result<Option<BeamSearch>> {
-    if args.language_model.is_none() && args.beams.is_none_or(|beams| beams < 2) {
-        return Ok(None);
-    }
-    let plain = BeamSearch::default();
-    Ok(Some(BeamSearch {
-        beams: args.beams.map_or(plain.beams, usize::from),
-        language_model: args.language_model.as_deref().map(NGrams::open).transpose()?,
-        weight: args.lm_weight,
-        word_bonus: args.word_bonus,
-        ..plain
-    }))
 }

@@ -4,19 +4,17 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use clap::ValueEnum;
 use sensorium::SpeechToTextOptions;
-use sensorium::hub::Model;
-use sensorium::metrics::normalize;
-use sensorium::metrics::wer::{Errors, character_errors, word_errors};
 use sensorium::speech::{Audio, SpeechToText};
-use sensorium::train::recipes::asr::strings;
+use sensorium::train::recipes::asr::Strings;
 use sensorium::train::recordings::Recording;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
+use super::normalizer::{Compared, Normalizer, Tally};
 use super::recordings::{LeftOut, RecordingArgs};
 use crate::context::Context;
-use crate::{print, progress, table};
+use crate::search_args::SearchArgs;
+use crate::{print, progress};
 
 /// What to evaluate.
 #[derive(Debug, clap::Args)]
@@ -35,10 +33,13 @@ pub struct Args {
     /// The language that is spoken, e.g. en [default: the model finds it]
     #[arg(long, value_name = "LANGUAGE")]
     language: Option<String>,
-    /// How texts are made alike before they are compared
+    #[command(flatten)]
+    search: SearchArgs,
+    /// How texts are made alike before the worst results are found; errors as the texts are and by Whisper's normaliser
+    /// are told beside
     #[arg(long, value_enum, value_name = "NAME", default_value = "plain")]
     normalize: Normalizer,
-    /// Compare texts as they are: short for --normalize none
+    /// Find the worst results in the texts as they are: short for --normalize none
     #[arg(long, conflicts_with = "normalize")]
     raw: bool,
     /// Show this many of the worst results
@@ -46,188 +47,166 @@ pub struct Args {
     worst: usize,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Normalizer {
-    /// Not at all
-    None,
-    /// Small letters, no punctuation
-    Plain,
-    /// As Whisper's authors do for English: numbers as figures, contractions in full, and the spellings of the model's
-    /// normalizer.json
-    Whisper,
-    /// As Whisper's authors do for other languages
-    WhisperBasic,
-}
-
-/// What makes a text comparable.
-type Normalize = Box<dyn Fn(&str) -> String>;
-
-impl Normalizer {
-    /// What texts are made by it.
-    fn function(self, model: &Model) -> Result<Normalize> {
-        Ok(match self {
-            Self::None => Box::new(str::to_string),
-            Self::Plain => Box::new(plain),
-            Self::WhisperBasic => Box::new(normalize::basic),
-            Self::Whisper => {
-                let file = "normalizer.json";
-                let english = match model.read(file)? {
-                    Some(_) => normalize::English::new(model.json_as(file)?),
-                    None => normalize::English::default(),
-                };
-                Box::new(move |text| english.normalize(text))
-            }
-        })
-    }
-}
-
-/// A recording, what is said in it, and what was heard.
-struct Heard {
-    name: String,
-    said: String,
-    heard: String,
-    words: Errors,
+/// What came of the recordings.
+struct Results {
+    /// By each way to make texts alike.
+    tallies: Vec<Tally>,
+    /// The way that decides.
+    chosen: Normalizer,
+    /// Recordings by their names, those with the most errors first.
+    heard: Vec<(String, Compared)>,
+    left_out: LeftOut,
+    times_real_time: f64,
 }
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
-    let chosen = chosen(args, context)?;
+    let sounds = sounds(args, context)?;
     let model = context.hub()?.resolve(&args.model)?;
-    let options = SpeechToTextOptions {
+    let options = args.search.add_to(SpeechToTextOptions {
         language: args.language.clone(),
         ..SpeechToTextOptions::default()
-    };
-    let normalizer = if args.raw {
+    })?;
+    let chosen = if args.raw {
         Normalizer::None
     } else {
         args.normalize
     };
-    let alike = normalizer.function(&model)?;
+    let tallies = Normalizer::all(chosen, args.language.as_deref());
+    let tallies = tallies.into_iter().map(|by| Tally::new(by, &model));
+    let mut results = Results {
+        tallies: tallies.collect::<Result<_>>()?,
+        chosen,
+        heard: Vec::new(),
+        left_out: LeftOut::default(),
+        times_real_time: 0.0,
+    };
     let kind = context.global.dtype.map(|dtype| dtype.kind());
     let recognizer = SpeechToText::open(&model, context.device()?, kind, options)?;
-    let bar = progress::items(chosen.len() as u64, "recordings", context.shows_progress());
-    let (begin, mut seconds) = (Instant::now(), 0.0);
-    let mut results = Vec::with_capacity(chosen.len());
-    let mut left_out = LeftOut::default();
-    let (mut words, mut characters) = (Errors::default(), Errors::default());
-    for (name, audio, said) in chosen {
-        bar.inc(1);
-        let heard = audio().and_then(|audio| {
-            let heard = recognizer.transcribe(&audio);
-            let heard = heard.with_context(|| format!("{name} cannot be used"))?;
-            seconds += audio.seconds();
-            Ok(heard.text)
-        });
-        let heard = match heard {
-            Ok(heard) => heard,
-            Err(error) => {
-                left_out.add(&name, &error);
-                continue;
-            }
-        };
-        let [said, heard] = [said, heard].map(|text| alike(&text));
-        let errors = word_errors(&said, &heard);
-        words = words.plus(&errors);
-        characters = characters.plus(&character_errors(&said, &heard));
-        results.push(Heard {
-            name,
-            said,
-            heard,
-            words: errors,
-        });
+    results.hear(sounds, &recognizer, context)?;
+    match context.global.json {
+        true => print::json(&results.json(args.worst))?,
+        false => print::text(&results.text(args.worst))?,
     }
-    bar.finish_and_clear();
-    left_out.check(results.len())?;
-    let speed = seconds / begin.elapsed().as_secs_f64();
-    results.sort_by_key(|result| std::cmp::Reverse(result.words.count()));
-    let whole = results.iter().filter(|result| result.words.count() == 0).count();
-    let count = results.len();
-    results.retain(|result| result.words.count() > 0);
-    results.truncate(args.worst);
-    if context.global.json {
-        let worst = results
-            .iter()
-            .map(|result| json!({ "input": result.name, "said": result.said, "heard": result.heard }));
-        print::json(&json!({
-            "wer": words.rate(), "cer": characters.rate(), "words": words, "characters": characters,
-            "recordings": count, "without_error": whole, "times_real_time": speed,
-            "worst": worst.collect::<Vec<_>>(), "left_out": left_out.json(),
-        }))?;
-        return Ok(left_out.exit_code());
-    }
-    let row = |name: &str, errors: &Errors| {
-        let numbers = [
-            errors.said(),
-            errors.substitutions,
-            errors.deletions,
-            errors.insertions,
-        ];
-        let rate = format!("{:.2} %", 100.0 * errors.rate());
-        let mut row = vec![name.to_string(), rate];
-        row.extend(numbers.map(|number| table::thousands(number as u64)));
-        row
-    };
-    let header = ["errors of", "rate", "said", "wrong", "missed", "added"];
-    let rows = [
-        header.map(str::to_string).to_vec(),
-        row("words", &words),
-        row("characters", &characters),
-    ];
-    let mut text = table::aligned(&rows, None);
-    text += &format!("\n{whole} of {count} recordings without an error; {speed:.1} times real time\n");
-    for result in &results {
-        text += &format!(
-            "\n{}\n  said   {}\n  heard  {}\n",
-            result.name, result.said, result.heard
-        );
-    }
-    text += &left_out.text();
-    print::text(&text)?;
-    Ok(left_out.exit_code())
+    Ok(results.left_out.exit_code())
 }
 
-type Sound = Box<dyn FnOnce() -> Result<Audio>>;
+impl Results {
+    fn hear(&mut self, sounds: Sounds, recognizer: &SpeechToText, context: &Context) -> Result<()> {
+        let bar = progress::items(sounds.count as u64, "recordings", context.shows_progress());
+        let (begin, mut seconds) = (Instant::now(), 0.0);
+        for (name, sound) in sounds.all {
+            bar.inc(1);
+            let heard = sound.and_then(|(audio, said)| {
+                let heard = recognizer.transcribe(&audio);
+                let heard = heard.with_context(|| format!("{name} cannot be used"))?;
+                seconds += audio.seconds();
+                Ok((said, heard.text))
+            });
+            match heard {
+                Ok((said, heard)) => self.add(name, &said, &heard),
+                Err(error) => self.left_out.add(&name, &error),
+            }
+        }
+        bar.finish_and_clear();
+        self.left_out.check(self.heard.len())?;
+        self.times_real_time = seconds / begin.elapsed().as_secs_f64();
+        self.heard
+            .sort_by_key(|(_, compared)| std::cmp::Reverse(compared.words.count()));
+        Ok(())
+    }
 
-/// Names, sounds and texts of what is heard.
-fn chosen(args: &Args, context: &Context) -> Result<Vec<(String, Sound, String)>> {
-    let chosen = args.recordings.read(context)?;
+    fn add(&mut self, name: String, said: &str, heard: &str) {
+        for tally in &mut self.tallies {
+            let compared = tally.add(said, heard);
+            if tally.by() == self.chosen {
+                self.heard.push((name.clone(), compared));
+            }
+        }
+    }
+
+    /// Recordings without an error.
+    fn whole(&self) -> usize {
+        let all = self.heard.iter();
+        all.filter(|(_, compared)| compared.words.count() == 0).count()
+    }
+
+    fn worst(&self, most: usize) -> &[(String, Compared)] {
+        &self.heard[..most.min(self.heard.len() - self.whole())]
+    }
+
+    fn json(&self, worst: usize) -> Value {
+        let worst = self
+            .worst(worst)
+            .iter()
+            .map(|(name, compared)| json!({ "input": name, "said": compared.said, "heard": compared.heard }));
+        // The chosen one's rates stand by themselves, too.
+        let chosen = self.tallies.iter().find(|tally| tally.by() == self.chosen);
+        let (name, mut all) = chosen.map(Tally::json).unwrap_or_default();
+        let more = json!({
+            "normalize": name,
+            "normalizers": self.tallies.iter().map(Tally::json).collect::<Map<_, _>>(),
+            "recordings": self.heard.len(), "without_error": self.whole(),
+            "times_real_time": self.times_real_time,
+            "worst": worst.collect::<Vec<_>>(), "left_out": self.left_out.json(),
+        });
+        if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
+            all.extend(more);
+        }
+        all
+    }
+
+    fn text(&self, worst: usize) -> String {
+        let mut text = Tally::table(&self.tallies);
+        text += &format!(
+            "\n{} of {} recordings without an error; {:.1} times real time\n",
+            self.whole(),
+            self.heard.len(),
+            self.times_real_time
+        );
+        for (name, Compared { said, heard, .. }) in self.worst(worst) {
+            text += &format!("\n{name}\n  said   {said}\n  heard  {heard}\n");
+        }
+        text + &self.left_out.text()
+    }
+}
+
+/// What is heard, one after the other.
+struct Sounds {
+    /// How many there are if none is damaged.
+    count: usize,
+    all: Box<dyn Iterator<Item = Named>>,
+}
+
+/// A recording's name, its sound, and what is said in it.
+type Named = (String, Result<(Audio, String)>);
+
+fn sounds(args: &Args, context: &Context) -> Result<Sounds> {
+    let recordings = args.recordings.read(context)?;
     let Some(count) = args.strings else {
         let sound = |recording: Recording| {
-            let (name, text) = (recording.id.clone(), recording.text.clone());
-            let sound: Sound = Box::new(move || Ok(recording.audio()?));
-            (name, sound, text)
+            let sound = recording.audio().map(|audio| (audio, recording.text));
+            (recording.id, sound.map_err(Into::into))
         };
-        return Ok(chosen.into_iter().map(sound).collect());
+        return Ok(Sounds {
+            count: recordings.len(),
+            all: Box::new(recordings.into_iter().map(sound)),
+        });
     };
-    let rate = chosen[0].audio()?.rate();
-    let strings = strings(&chosen, count, args.join, rate, context.global.seed.unwrap_or(0))?;
-    let sound = |(number, (samples, text)): (usize, (Vec<f32>, String))| {
-        let sound: Sound = Box::new(move || Ok(Audio::new(samples, 1, rate)?));
-        (format!("string {}", number + 1), sound, text)
+    let mut strings = Strings::new(recordings, args.join, context.global.seed.unwrap_or(0))?;
+    let one = move |number| {
+        let string = strings.string(number);
+        // A damaged recording is left out of its strings.
+        let damaged = strings.damaged().into_iter();
+        let mut sounds: Vec<_> = damaged.map(|(name, error)| (name, Err(error.into()))).collect();
+        if let Some((samples, text)) = string {
+            let sound = Audio::new(samples, 1, strings.rate()).map(|audio| (audio, text));
+            sounds.push((format!("string {}", number + 1), sound.map_err(Into::into)));
+        }
+        sounds
     };
-    Ok(strings.into_iter().enumerate().map(sound).collect())
-}
-
-/// In small letters, words apart by single blanks, without punctuation but for apostrophes within words.
-fn plain(text: &str) -> String {
-    let kept: String = text
-        .to_lowercase()
-        .chars()
-        .map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' })
-        .collect();
-    let words = kept.split_whitespace().map(|word| word.trim_matches('\''));
-    words
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn punctuation_does_not_count() {
-        assert_eq!(plain("Don't -- stop, 'Élan'!"), "don't stop élan");
-    }
+    Ok(Sounds {
+        count,
+        all: Box::new((0..count).flat_map(one)),
+    })
 }

@@ -4,6 +4,7 @@ mod asr;
 mod confusion;
 mod digits;
 mod lm;
+mod normalizer;
 mod recordings;
 mod sounds;
 mod translation;

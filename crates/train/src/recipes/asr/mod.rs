@@ -7,6 +7,7 @@ mod masks;
 mod room;
 mod sound;
 mod start;
+mod strings;
 #[cfg(test)]
 mod tests;
 mod throat;
@@ -25,8 +26,8 @@ pub use data::Shaping;
 pub(super) use data::{Batch, Edges, Example, Recordings};
 pub(super) use masks::SpecAugment;
 pub use sound::Distortion;
-use sound::Draws;
 pub use start::Start;
+pub use strings::Strings;
 
 use super::Session;
 use super::session::{Plan, described, pretty};
@@ -230,35 +231,6 @@ pub(super) fn digest<'a>(sets: &'a [&'a Vec<Example>]) -> impl Iterator<Item = V
         let target = example.target.iter().flat_map(|id| (*id as u64).to_le_bytes());
         sound.chain(target).collect()
     })
-}
-
-/// Strings of `recordings`, drawn by `seed`: 2 to `most` of them with silence in between, and what is said in each.
-///
-/// # Errors
-/// If a recording cannot be decoded.
-pub fn strings(
-    recordings: &[Recording],
-    count: usize,
-    most: usize,
-    rate: u32,
-    seed: u64,
-) -> Result<Vec<(Vec<f32>, String)>> {
-    let string = |number: usize| {
-        let mut draws = Draws::new(mix(seed, &[number as u64]));
-        let parts = 2 + draws.below(most.max(2) - 1);
-        let parts: Vec<&Recording> = (0..parts)
-            .map(|_| &recordings[draws.below(recordings.len())])
-            .collect();
-        let samples = parts
-            .iter()
-            .map(|part| part.samples(rate))
-            .collect::<Result<Vec<_>>>()?;
-        let samples: Vec<&[f32]> = samples.iter().map(Vec::as_slice).collect();
-        let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
-        let joined = sound::string(&samples, rate, Distortion::NONE, true, &mut draws);
-        Ok((joined, texts.join(" ")))
-    };
-    (0..count).map(string).collect()
 }
 
 struct Learner<'a> {
