@@ -38,7 +38,8 @@ mod vision_tasks;
 pub use device::{DType, Device, DeviceError};
 pub use input::{Content, Input, InputError, InputKind, MAX_INPUT_BYTES, Origin, Recording};
 pub use output::{
-    Answer, Bounds, Chunk, Detection, Entity, Fill, Label, Output, OutputKind, Speech, Transcription, Word,
+    Answer, Bounds, Char, Chunk, Detection, Entity, Fill, Label, Output, OutputKind, Speech, Transcription,
+    Word,
 };
 #[cfg(feature = "vision")]
 pub use pipeline::decode_images;

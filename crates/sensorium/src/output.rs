@@ -218,6 +218,21 @@ pub struct Word {
     pub timestamp: (f64, f64),
     /// The word, with the blank before it.
     pub text: String,
+    /// Its characters; empty unless they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chars: Vec<Char>,
+}
+
+/// A character of a word.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Char {
+    /// The character; several where the model spells several at once.
+    #[serde(rename = "char")]
+    pub text: String,
+    /// When it begins, in seconds.
+    pub start: f64,
+    /// When it ends, in seconds.
+    pub end: f64,
 }
 
 /// Spoken words.

@@ -10,8 +10,8 @@ use sensorium_speech::{
 
 use crate::task::BoxError;
 use crate::{
-    BuildRequest, Chunk, Content, Each, Input, Label, Output, Partial, Pipeline, PipelineError, Recording,
-    Speech, Transcription, Word, run_decoded,
+    BuildRequest, Char, Chunk, Content, Each, Input, Label, Output, Partial, Pipeline, PipelineError,
+    Recording, Speech, Transcription, Word, run_decoded,
 };
 
 /// The most samples of a recording that is heard as a whole: 1 GiB of them.
@@ -59,12 +59,23 @@ fn transcription(spoken: Spoken) -> Output {
 fn chunk(caption: Caption) -> Chunk {
     let word = |word: Piece| Word {
         timestamp: (word.start, word.end),
+        chars: word.letters.iter().map(Char::from).collect(),
         text: word.text,
     };
     Chunk {
         timestamp: (caption.start, caption.end),
         text: caption.text,
         words: caption.words.into_iter().map(word).collect(),
+    }
+}
+
+impl From<&Piece> for Char {
+    fn from(letter: &Piece) -> Self {
+        Self {
+            text: letter.text.clone(),
+            start: letter.start,
+            end: letter.end,
+        }
     }
 }
 

@@ -35,6 +35,9 @@ pub enum Error {
         /// What it cannot do.
         cannot: &'static str,
     },
+    /// The model's tokens are words.
+    #[error("this model spells whole words: it cannot tell when characters are said")]
+    SpellsWords,
     /// The model writes down what is said, and nothing else.
     #[error("this model writes down what it hears and no more: it cannot {cannot}")]
     OnlyWrites {

@@ -18,6 +18,8 @@ pub struct SpeechToTextOptions {
     pub timestamps: bool,
     /// Find when each word is said.
     pub words: bool,
+    /// Find when each word and each of its letters is said, where the model spells by letters.
+    pub letters: bool,
     /// What was said before, or words to expect, where the model can make use of it.
     pub prompt: Option<String>,
     /// Words that may be said, such as names, of which the model is reminded in each part of the recording.
@@ -51,6 +53,7 @@ impl Default for SpeechToTextOptions {
             translate: false,
             timestamps: false,
             words: false,
+            letters: false,
             prompt: None,
             hot_words: None,
             beam_search: None,
@@ -87,6 +90,7 @@ impl SpeechToTextOptions {
         let asked = [
             (self.translate, "translate"),
             (self.words, "tell when words are said"),
+            (self.letters, "tell when characters are said"),
             (self.prompt.is_some(), "take a prompt"),
             (self.hot_words.is_some(), "take hot words"),
             (self.language.is_some(), "be told the language"),

@@ -77,7 +77,11 @@ impl SpeechToText {
             }
             _ => {
                 options.refuse_all_but_letters()?;
-                Recognizer::Spelling(Box::new(CtcRecognizer::open(model, device, kind)?))
+                let model = CtcRecognizer::open(model, device, kind)?;
+                if options.letters && !model.spells_letters() {
+                    return Err(Error::SpellsWords);
+                }
+                Recognizer::Spelling(Box::new(model))
             }
         };
         let mut options = options;
@@ -196,10 +200,12 @@ fn writing(model: WhisperRecognizer, options: &SpeechToTextOptions) -> Result<Re
     if options.translate && !model.tokens().can(Task::Translate) {
         return Err(Error::OnlyTranscribes);
     }
-    if options.names_letters() {
-        return Err(Error::OnlyWrites {
-            cannot: "take an n-gram language model",
-        });
+    let asked = [
+        (options.names_letters(), "take an n-gram language model"),
+        (options.letters, "tell when characters are said"),
+    ];
+    if let Some(&(_, cannot)) = asked.iter().find(|(asked, _)| *asked) {
+        return Err(Error::OnlyWrites { cannot });
     }
     let mut generation = options.generation.clone();
     // As the model's own program does: five beams.

@@ -138,15 +138,25 @@ impl<'a> Teller<'a> {
             let end = word.end.min(*seconds).max(word.start);
             let (start, end) = voices.original_span(word.start, end);
             (word.start, word.end) = (start + from, end + from);
+            if !self.options.letters {
+                word.letters.clear();
+            }
+            let mut latest = word.start;
+            for letter in &mut word.letters {
+                let (start, end) = voices.original_span(letter.start, letter.end);
+                letter.start = (start + from).clamp(latest, word.end);
+                letter.end = (end + from).clamp(letter.start, word.end);
+                latest = letter.end;
+            }
         }
         let end = caption.end.min(*seconds).max(caption.start);
         caption.start = voices.original(caption.start, true) + from;
         caption.end = voices.original(end, false).max(caption.start - from) + from;
-        if !self.options.words {
+        if !self.options.words && !self.options.letters {
             caption.words.clear();
         }
         self.tell(News::Caption(&caption))?;
-        if self.options.timestamps || self.options.words {
+        if self.options.timestamps || self.options.words || self.options.letters {
             self.spoken.captions.push(caption);
         }
         Ok(())
@@ -170,6 +180,7 @@ mod tests {
             text: "a".to_string(),
             start,
             end: start + 0.5,
+            ..Piece::default()
         };
         let words = [0.0, 0.6, 3.0, 3.6, 4.4, 5.2, 6.0, 6.8, 7.6, 8.4, 9.2, 10.0].map(word);
         let mut lengths = Vec::new();

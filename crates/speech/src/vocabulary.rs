@@ -174,18 +174,19 @@ impl Vocabulary {
         Some(ids)
     }
 
-    /// The tokens of one word, without the characters that there is no token for.
-    pub fn encode_known(&self, word: &str) -> Vec<usize> {
+    /// The tokens of one word and what of it each stands for, without the characters that there is no token for.
+    pub fn encode_known(&self, word: &str) -> Vec<(usize, String)> {
         let plain: String = word.chars().filter(|letter| letter.is_alphanumeric()).collect();
         let whole = [word, plain.as_str()]
             .into_iter()
             .filter(|word| word.chars().nth(1).is_some());
         match whole.into_iter().find_map(|word| self.find(word)) {
-            Some(id) => vec![id],
+            Some(id) => vec![(id, word.to_string())],
             None if self.is_of_words() => Vec::new(),
             None => word
                 .chars()
-                .filter_map(|letter| self.find(&letter.to_string()))
+                .map(String::from)
+                .filter_map(|letter| Some((self.find(&letter)?, letter)))
                 .collect(),
         }
     }

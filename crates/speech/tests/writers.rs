@@ -42,7 +42,12 @@ fn moment() -> impl Strategy<Value = f64> {
 }
 
 fn captions() -> impl Strategy<Value = Vec<Caption>> {
-    let word = (text(), moment(), moment()).prop_map(|(text, start, end)| Piece { text, start, end });
+    let word = (text(), moment(), moment()).prop_map(|(text, start, end)| Piece {
+        text,
+        start,
+        end,
+        ..Piece::default()
+    });
     let words = prop_oneof![Just(Vec::new()), prop::collection::vec(word, 0..6)];
     let caption = (text(), moment(), moment(), words).prop_map(|(text, start, end, words)| Caption {
         start,

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use sensorium::speech::{Aligned, Audio, CtcRecognizer};
-use sensorium::{Chunk, Transcription, Word};
+use sensorium::{Char, Chunk, Transcription, Word};
 
 use crate::caption_args::CaptionArgs;
 use crate::context::Context;
@@ -35,6 +35,10 @@ pub struct Args {
     #[arg(short, long, default_value = "fsdd-strings")]
     model: String,
 
+    /// Also say when each character of the words is said, if the model spells by letters (with --json)
+    #[arg(long)]
+    chars: bool,
+
     #[command(flatten)]
     captions: CaptionArgs,
 }
@@ -54,6 +58,9 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     let model = context.hub()?.resolve(&args.model)?;
     let kind = context.global.dtype.map(|dtype| dtype.kind());
     let recognizer = CtcRecognizer::open(&model, context.device()?, kind)?;
+    if args.chars && !recognizer.spells_letters() {
+        bail!(sensorium::speech::Error::SpellsWords);
+    }
     let words = recognizer
         .align(&audio, &text)
         .with_context(|| format!("cannot align {name}"))?;
@@ -61,7 +68,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         context.note(&format!("the model knows no letter of `{}`", word.piece.text));
     }
     let captions = args.captions.captions(context.global.json);
-    let found = transcription(&text, &words);
+    let found = transcription(&text, &words, args.chars);
     match captions {
         Some(captions) => {
             if let Some(text) = captions.put(&name.to_string(), &found, false)? {
@@ -84,7 +91,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
 }
 
 /// A chunk for each line of the text.
-fn transcription(text: &str, words: &[Aligned]) -> Transcription {
+fn transcription(text: &str, words: &[Aligned], chars: bool) -> Transcription {
     let mut left = words.iter();
     let chunk = |line: &str| {
         let words: Vec<&Aligned> = left.by_ref().take(line.split_whitespace().count()).collect();
@@ -97,6 +104,10 @@ fn transcription(text: &str, words: &[Aligned]) -> Transcription {
                 .map(|word| Word {
                     timestamp: (word.piece.start, word.piece.end),
                     text: format!(" {}", word.piece.text),
+                    chars: match chars {
+                        true => word.piece.letters.iter().map(Char::from).collect(),
+                        false => Vec::new(),
+                    },
                 })
                 .collect(),
         })

@@ -28,7 +28,7 @@ pub struct Args {
 
     /// Write down what is being said: raw samples from standard input, 16 bits, one channel (`arecord -f S16_LE -r 16000
     /// | sensorium transcribe --live`)
-    #[arg(long, conflicts_with_all = ["start", "end", "channel", "format", "out", "beside", "batch_size", "max_line_width", "max_line_count", "max_words_per_line", "highlight_words"])]
+    #[arg(long, conflicts_with_all = ["start", "end", "channel", "format", "out", "beside", "chars", "batch_size", "max_line_width", "max_line_count", "max_words_per_line", "highlight_words"])]
     live: bool,
 
     /// The rate of raw samples, in Hz
@@ -76,6 +76,10 @@ pub struct Args {
     #[arg(long)]
     words: bool,
 
+    /// Also say when each character of the words is said, where the model spells by letters (with --json)
+    #[arg(long)]
+    chars: bool,
+
     #[command(flatten)]
     captions: CaptionArgs,
 
@@ -115,6 +119,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         translate: args.translate,
         timestamps: args.timestamps || captions.is_some(),
         words: args.words || args.captions.shape() != Shape::default(),
+        letters: args.chars,
         prompt: args.prompt.clone(),
         voice_activity: (!args.no_vad).then(VoiceActivity::default),
         channel: args.channel,

@@ -153,6 +153,7 @@ pub fn caption(chunk: &sensorium::Chunk) -> Caption {
         text: word.text.clone(),
         start: word.timestamp.0,
         end: word.timestamp.1,
+        ..Piece::default()
     };
     Caption {
         start: chunk.timestamp.0,

@@ -29,7 +29,7 @@ impl CtcRecognizer {
     pub(super) fn place(&self, steps: &[Vec<f32>], length: f64, text: &str) -> Result<Vec<Aligned>, Error> {
         let words: Vec<&str> = text.split_whitespace().collect();
         let mut ids = Vec::new();
-        // The word of each token; none between words.
+        // The word of each token, and its letter; none between words.
         let mut of = Vec::new();
         for (number, word) in words.iter().enumerate() {
             let letters = self.vocabulary.encode_known(word);
@@ -40,8 +40,8 @@ impl CtcRecognizer {
                 ids.push(delimiter);
                 of.push(None);
             }
-            of.extend(letters.iter().map(|_| Some(number)));
-            ids.extend(letters);
+            ids.extend(letters.iter().map(|(id, _)| *id));
+            of.extend(letters.into_iter().map(|(_, letter)| Some((number, letter))));
         }
         if ids.is_empty() {
             return Err(Error::NothingToAlign);
@@ -58,21 +58,35 @@ impl CtcRecognizer {
                     text: (*word).to_string(),
                     start: f64::NAN,
                     end: f64::NAN,
+                    letters: Vec::new(),
                 },
                 score: 0.0,
             })
             .collect();
         let mut counts = vec![0u32; words.len()];
         let seconds = self.step_seconds();
+        let mut before = None;
         for (step, token) in path.into_iter().enumerate() {
-            let Some((token, word)) = token.and_then(|token| Some((token, of[token]?))) else {
+            let of = token.and_then(|token| of[token].as_ref().map(|of| (token, of)));
+            let Some((token, &(word, ref letter))) = of else {
                 continue;
             };
             let word_at = &mut aligned[word];
+            let (start, end) = (step as f64 * seconds, (step + 1) as f64 * seconds);
             if counts[word] == 0 {
-                word_at.piece.start = step as f64 * seconds;
+                word_at.piece.start = start;
             }
-            word_at.piece.end = (step + 1) as f64 * seconds;
+            word_at.piece.end = end;
+            match word_at.piece.letters.last_mut() {
+                Some(letter) if before == Some(token) => letter.end = end,
+                _ => word_at.piece.letters.push(Piece {
+                    text: letter.clone(),
+                    start,
+                    end,
+                    ..Piece::default()
+                }),
+            }
+            before = Some(token);
             word_at.score += f64::from(steps[step][ids[token]]).exp();
             counts[word] += 1;
         }

@@ -31,7 +31,7 @@ pub struct CtcRecognizer {
 }
 
 /// A letter or a word of a transcript, with its place in the recording.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Piece {
     /// What is said.
     pub text: String,
@@ -39,6 +39,8 @@ pub struct Piece {
     pub start: f64,
     /// When it ends, in seconds.
     pub end: f64,
+    /// The letters of a word; none if their times are not known.
+    pub letters: Vec<Piece>,
 }
 
 /// How long recordings are cut.
@@ -88,6 +90,11 @@ impl CtcRecognizer {
             network,
             vocabulary: Vocabulary::open(model)?,
         })
+    }
+
+    /// Whether it spells letter by letter, so that their times are known, and not whole words.
+    pub fn spells_letters(&self) -> bool {
+        !self.vocabulary.is_of_words()
     }
 
     /// The rate that samples must have, in Hz.

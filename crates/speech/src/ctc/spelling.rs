@@ -57,12 +57,14 @@ impl CtcRecognizer {
                         text: " ".to_string(),
                         start: last.end,
                         end: last.end,
+                        ..Piece::default()
                     });
                 }
                 letters.push(Piece {
                     text,
                     start: at as f64 * seconds,
                     end: (at + run.len()) as f64 * seconds,
+                    ..Piece::default()
                 });
             }
             at += run.len();
@@ -138,8 +140,12 @@ fn words(letters: &[Piece]) -> Vec<Piece> {
         } else if let (true, Some(word)) = (open, words.last_mut()) {
             word.text += &letter.text;
             word.end = letter.end;
+            word.letters.push(letter.clone());
         } else {
-            words.push(letter.clone());
+            words.push(Piece {
+                letters: vec![letter.clone()],
+                ..letter.clone()
+            });
             open = true;
         }
     }
@@ -167,6 +173,7 @@ mod tests {
             text: "a".to_string(),
             start,
             end: start + 0.5,
+            ..Piece::default()
         };
         let words = lasting([0.0, 0.6, 3.0].map(word).to_vec(), 0.5);
         let ends: Vec<f64> = words.iter().map(|word| word.end).collect();

@@ -90,6 +90,7 @@ impl Voice for Reader {
                 text: token.clone(),
                 start,
                 end: at as f64 * second,
+                ..crate::ctc::Piece::default()
             };
             (place, piece)
         });

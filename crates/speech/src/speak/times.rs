@@ -44,6 +44,7 @@ pub fn timed(words: &[Word], times: &[(f64, f64)], begin: f64) -> Vec<Timed> {
                 text: word.said.clone(),
                 start: begin + start,
                 end: begin + latest,
+                ..Timed::default()
             }
         })
         .collect()

@@ -246,6 +246,7 @@ mod tests {
                     text: string(&word["word"]),
                     start: number(&word["start"]),
                     end: number(&word["end"]),
+                    ..Piece::default()
                 };
                 words.into_iter().flatten().map(word).collect()
             };

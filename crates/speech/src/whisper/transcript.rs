@@ -133,6 +133,7 @@ impl WhisperRecognizer {
                 start,
                 end,
                 text: word.text,
+                ..Piece::default()
             })
         });
         Ok(words.collect())

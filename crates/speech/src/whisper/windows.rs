@@ -215,6 +215,7 @@ impl Part {
                     text: word.text.clone(),
                     start: rounded(word.start),
                     end: rounded(word.end),
+                    ..Piece::default()
                 })
                 .collect();
         }
