@@ -11,7 +11,7 @@ use tch::{Device, Kind, Tensor};
 
 use crate::linear_rows::{linear_rows, scaled_row};
 use crate::memory::Parts;
-use crate::simd::{Element, Floating, I8};
+use crate::simd::{self, Element, Floating, I8, Kernel, Level, Simd};
 use crate::team::spread;
 
 /// The greatest magnitude of a weight in 8 bits.
@@ -57,6 +57,7 @@ impl Screen {
         };
         let weights = Parts::new(&mut coarse.weight);
         let scales = Parts::new(&mut coarse.scales);
+        let level = Level::best();
         spread(1, outputs.div_ceil(PIECE), |piece| {
             let part = piece * PIECE..outputs.min((piece + 1) * PIECE);
             let all = part.start * inputs..part.end * inputs;
@@ -64,10 +65,23 @@ impl Screen {
             let weight = unsafe { weights.part(all.start, all.len()) };
             // SAFETY: as above.
             let scales = unsafe { scales.part(part.start, part.len()) };
+            macro_rules! run {
+                ($values:ident) => {{
+                    let values = &$values[all];
+                    simd::run(
+                        level,
+                        Rounding {
+                            values,
+                            weight,
+                            scales,
+                        },
+                    )
+                }};
+            }
             match values {
-                Floating::F32(values) => quantise(&values[all], weight, scales),
-                Floating::Bf16(values) => quantise(&values[all], weight, scales),
-                Floating::F16(values) => quantise(&values[all], weight, scales),
+                Floating::F32(values) => run!(values),
+                Floating::Bf16(values) => run!(values),
+                Floating::F16(values) => run!(values),
             }
         });
         let finite = coarse.scales.iter().all(|scale| scale.is_finite());
@@ -110,23 +124,31 @@ impl Screen {
 }
 
 /// Puts rows of `values` in 8 bits, each with its scale; that of a row that is not finite is not, either.
-fn quantise<T: Element>(values: &[T], weight: &mut [I8], scales: &mut [f32]) {
-    let inputs = values.len() / scales.len();
-    let rows = values.chunks_exact(inputs).zip(weight.chunks_exact_mut(inputs));
-    for ((values, weight), scale) in rows.zip(scales) {
-        let values = values.iter().map(|value| value.to_f32());
-        // Unlike with `max`, what is not a number stays.
-        let most = values
-            .clone()
-            .fold(0.0, |most: f32, value| match value.abs() <= most {
-                true => most,
-                false => value.abs(),
-            });
-        // Of a row of zeros, too, so that its steps are a number.
-        *scale = most.clamp(MOST * f32::MIN_POSITIVE, f32::INFINITY) / MOST;
-        let steps = scale.recip();
-        for (weight, value) in weight.iter_mut().zip(values) {
-            *weight = I8::from_f32(value * steps);
+struct Rounding<'a, T> {
+    values: &'a [T],
+    weight: &'a mut [I8],
+    scales: &'a mut [f32],
+}
+
+impl<T: Element> Kernel for Rounding<'_, T> {
+    type Output = ();
+
+    // The compiler makes vectors of these loops.
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let inputs = self.values.len() / self.scales.len();
+        let rows = self.values.chunks_exact(inputs);
+        for ((values, weight), scale) in rows.zip(self.weight.chunks_exact_mut(inputs)).zip(self.scales) {
+            // As whole numbers magnitudes are in their order, and what is not a number is above all others.
+            let most = values
+                .iter()
+                .fold(0, |most: u32, value| most.max(value.to_f32().abs().to_bits()));
+            // Of a row of zeros, too, so that its steps are a number.
+            *scale = f32::from_bits(most).clamp(MOST * f32::MIN_POSITIVE, f32::INFINITY) / MOST;
+            let steps = scale.recip();
+            for (weight, value) in weight.iter_mut().zip(values) {
+                *weight = I8::from_f32(value.to_f32() * steps);
+            }
         }
     }
 }

@@ -137,7 +137,9 @@ impl Element for I8 {
 
     #[inline(always)]
     fn from_f32(x: f32) -> Self {
-        Self(x.round_ties_even().clamp(-127.0, 127.0) as i8)
+        // The last place of such a sum is one: adding rounds, and the low bits are the whole number.
+        const ROUND: f32 = 1.5 * (1 << 23) as f32;
+        Self((x.clamp(-127.0, 127.0) + ROUND).to_bits() as i8)
     }
 
     #[inline(always)]
@@ -204,6 +206,16 @@ impl<'a> Floating<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn eight_bits_are_the_nearest_whole_number() {
+        for i in -20_000..=20_000i16 {
+            let x = f32::from(i) / 100.0;
+            let nearest = x.round_ties_even().clamp(-127.0, 127.0);
+            assert_eq!(I8::from_f32(x).to_f32(), nearest, "{x}");
+        }
+        assert_eq!(I8::from_f32(f32::NEG_INFINITY).to_f32(), -127.0);
+    }
 
     #[test]
     fn sixteen_bit_floats_convert_as_in_libtorch() {
