@@ -201,6 +201,18 @@ fn what_cannot_be_said_is_told_in_a_sentence() {
     );
     refuses(&["bad.txt", "-o", "a.wav"], "bad.txt");
     refuses(&["hello there", "more words", "--stream"], "name a folder");
+    refuses(
+        &["hello there", "-o", "a.wav", "--vocoder", &voice],
+        "makes its samples itself",
+    );
+    for flags in [
+        &["-o", "a.wav", "--format", "pcm"][..],
+        &["--stream", "--json"],
+        &["--stream", "--timings", "srt"],
+    ] {
+        let output = run(home, &[&["hello there", "-m", &voice], flags].concat());
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {}", stderr(&output));
+    }
     assert_eq!(fs::read(home.join("old.wav")).expect("a file"), b"what was there");
     assert!(!home.join("a.wav").exists());
     // The others go on.

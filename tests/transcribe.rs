@@ -108,10 +108,54 @@ fn moonshine_writes_what_it_hears() {
         ("--words", "cannot tell when words"),
         ("--translate", "cannot translate"),
     ] {
-        let output = with(&[flag]);
+        let output = with(&[flag, "--json"]);
         assert_eq!(output.status.code(), Some(1));
         assert!(stderr(&output).contains(cannot), "{}", stderr(&output));
     }
+    let live = run(home, &["transcribe", "--live", "--model", model]);
+    assert_eq!(live.status.code(), Some(1));
+    assert!(stderr(&live).contains("record first"), "{}", stderr(&live));
+}
+
+#[test]
+fn flags_without_effect_are_wrong_usage() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let sample = sample();
+    let sample = sample.to_str().expect("a path");
+    let check = |args: &[&str], sentence: &str| {
+        let output = run(home, args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(said.contains(sentence), "{args:?}: {said}");
+    };
+    let transcribe = |args: &[&str], sentence| check(&[&["transcribe", sample], args].concat(), sentence);
+    transcribe(&["--words"], "add --json");
+    transcribe(&["--words", "--format", "srt"], "add --json");
+    transcribe(&["--timestamps"], "add --json, or --format srt");
+    transcribe(
+        &["--timestamps", "--format", "txt"],
+        "add --json, or --format srt",
+    );
+    transcribe(&["--rate", "8000"], "--rate");
+    transcribe(&["--json", "--format", "srt"], "two kinds of file");
+    transcribe(&["--max-line-width", "20"], "add --format srt or vtt");
+    transcribe(
+        &["--highlight-words", "--format", "tsv"],
+        "add --format srt or vtt",
+    );
+    transcribe(&["--max-line-count", "2", "--format", "srt"], "--max-line-width");
+    check(&["transcribe", "--live", "--parts"], "--parts");
+    check(&["transcribe", "--live", "--words"], "add --json");
+    let align = ["align", sample, "--text", "three"];
+    check(
+        &[&align[..], &["--highlight-words"]].concat(),
+        "add --format srt or vtt",
+    );
+    check(
+        &[&align[..], &["--json", "--format", "vtt"]].concat(),
+        "two kinds of file",
+    );
 }
 
 #[test]
@@ -531,13 +575,31 @@ fn characters_have_times_where_the_model_spells_by_letters() {
         assert_eq!(output.status.code(), Some(1), "{model}");
         assert!(stderr(&output).contains(cannot), "{}", stderr(&output));
     }
-    let output = run(home, &["align", "late.wav", "--text", "one", "--chars"]);
+    let output = run(home, &["align", "late.wav", "--text", "one", "--chars", "--json"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(
         stderr(&output).contains("spells whole words"),
         "{}",
         stderr(&output)
     );
+}
+
+#[test]
+fn what_is_no_detector_of_voices_is_refused() {
+    let home = tempfile::tempdir().expect("a home");
+    let home = home.path();
+    let sample = sample();
+    let sample = sample.to_str().expect("a path");
+    fs::write(home.join("x.onnx"), [7; 300]).expect("a file");
+    for path in ["x.onnx", "nowhere", "."] {
+        let output = run(home, &["transcribe", sample, "--vad", path]);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("cannot find voices: expected Silero's"), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    let output = run(home, &["transcribe", sample, "--vad", "x.onnx", "--no-vad"]);
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::ValueEnum;
 use sensorium::speech::subtitles::{Format, Shape};
 
 use crate::predict::{Captions, Kind, Place};
+use crate::usage;
 
 /// What is written, and where.
 #[derive(Debug, clap::Args)]
@@ -27,7 +29,12 @@ pub struct CaptionArgs {
     max_line_width: Option<usize>,
 
     /// The most lines of a subtitle
-    #[arg(long, value_name = "N", help_heading = "Subtitles")]
+    #[arg(
+        long,
+        value_name = "N",
+        requires = "max_line_width",
+        help_heading = "Subtitles"
+    )]
     max_line_count: Option<usize>,
 
     /// The most words of a subtitle's line
@@ -55,6 +62,14 @@ enum FormatName {
     Json,
 }
 
+/// What is wrong where only text would be shown with the times of characters.
+pub const CHARS: &str = "--chars says when characters are said, which only JSON shows: add --json";
+
+/// Whether all that is known is shown. `json` is the program's general flag.
+pub fn shows_all(captions: Option<&Captions>, json: bool) -> bool {
+    captions.map_or(json, |captions| captions.kind == Kind::Json)
+}
+
 impl CaptionArgs {
     /// How captions are cut into lines.
     pub fn shape(&self) -> Shape {
@@ -67,7 +82,27 @@ impl CaptionArgs {
     }
 
     /// What is written; none for the text alone. `json` is the program's general flag.
-    pub fn captions(&self, json: bool) -> Option<Captions> {
+    ///
+    /// # Errors
+    /// If a flag has no effect on what is written.
+    pub fn captions(&self, json: bool) -> Result<Option<Captions>> {
+        let captions = self.written(json);
+        let kind = captions.as_ref().map(|captions| captions.kind);
+        if json && matches!(kind, Some(Kind::Captions(_))) {
+            return Err(usage::wrong(
+                "--json and --format name two kinds of file: give one of them",
+            ));
+        }
+        let is_cut = matches!(kind, Some(Kind::Captions(Format::Srt | Format::Vtt)));
+        if self.shape() != Shape::default() && !is_cut {
+            return Err(usage::wrong(
+                "lines are cut and words underlined in subtitles alone: add --format srt or vtt",
+            ));
+        }
+        Ok(captions)
+    }
+
+    fn written(&self, json: bool) -> Option<Captions> {
         let kind = match self.format {
             Some(FormatName::Json) => Kind::Json,
             Some(FormatName::Txt) => Kind::Captions(Format::Text),

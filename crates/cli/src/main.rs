@@ -18,6 +18,7 @@ mod rewrite;
 mod sampling;
 mod search_args;
 mod table;
+mod usage;
 
 use std::panic;
 use std::process::ExitCode;
@@ -27,6 +28,7 @@ use sensorium::{RegistryError, RouteError};
 
 use crate::args::Cli;
 use crate::context::Context;
+use crate::usage::WrongUsage;
 
 fn main() -> ExitCode {
     sensorium::blocks::keep_freed_memory();
@@ -67,9 +69,12 @@ fn reader_is_gone(error: &anyhow::Error) -> bool {
         .is_some_and(print::StdoutError::reader_is_gone)
 }
 
-/// A name that is not one of those on a list is wrong usage, like a flag that does not exist.
+/// A name that is not one of those on a list is wrong usage, like a flag that does not exist or has no effect.
 fn is_wrong_usage(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
+        if cause.is::<WrongUsage>() {
+            return true;
+        }
         let of_route = match cause.downcast_ref() {
             Some(RouteError::Task(error)) => Some(error),
             _ => None,

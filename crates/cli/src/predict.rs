@@ -41,7 +41,7 @@ pub struct Request<'a> {
     pub model: Option<&'a str>,
     /// The kind of output that the command stands for.
     pub output: Option<OutputKind>,
-    /// How many classes to show.
+    /// How many classes to show, if named.
     pub top_k: Option<usize>,
     /// The most tokens that a text is continued by.
     pub max_new_tokens: Option<usize>,
@@ -83,6 +83,7 @@ fn run_with(
         printed: 0,
         failed: false,
         captions: request.captions.as_ref(),
+        labels: request.top_k.unwrap_or(1),
         told: Told::Nothing,
         out,
     };

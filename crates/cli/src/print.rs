@@ -97,17 +97,19 @@ pub fn one(output: &Output, terminal: Terminal) -> String {
             .iter()
             .map(|Label { label, score }| format!("{label}\t{score:.6}\n"))
             .collect(),
-        other => brief(other) + "\n",
+        other => brief(other, 1) + "\n",
     }
 }
 
-/// One of several results, in a line.
-pub fn brief(output: &Output) -> String {
+/// One of several results, in a line, with so many classes.
+pub fn brief(output: &Output, most: usize) -> String {
     match output {
-        Output::Classification(labels) => match labels.first() {
-            Some(Label { label, score }) => format!("{label}\t{score:.6}"),
-            None => "no class".to_owned(),
-        },
+        Output::Classification(labels) if labels.is_empty() => "no class".to_owned(),
+        Output::Classification(labels) => {
+            let label = |Label { label, score }: &Label| format!("{label}\t{score:.6}");
+            let labels: Vec<String> = labels.iter().take(most).map(label).collect();
+            labels.join("\t")
+        }
         Output::Generation { generated_text: text }
         | Output::Caption { generated_text: text }
         | Output::Translation {
@@ -164,7 +166,11 @@ mod tests {
             color: false,
         };
         assert_eq!(one(&output, pipe), "7\t0.750000\n1\t0.250000\n");
-        assert_eq!(brief(&output), "7\t0.750000");
-        assert_eq!(brief(&Output::Other(serde_json::json!({"n": 3}))), r#"{"n":3}"#);
+        assert_eq!(brief(&output, 1), "7\t0.750000");
+        assert_eq!(brief(&output, 3), "7\t0.750000\t1\t0.250000");
+        assert_eq!(
+            brief(&Output::Other(serde_json::json!({"n": 3})), 1),
+            r#"{"n":3}"#
+        );
     }
 }

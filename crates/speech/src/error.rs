@@ -44,6 +44,9 @@ pub enum Error {
         /// What it cannot do.
         cannot: &'static str,
     },
+    /// The model writes down what is said, and not when.
+    #[error("this model writes down what it hears and no more: it cannot tell when words are said")]
+    NoTimesOfWords,
     /// The model knows one language alone.
     #[error("this model writes down what is said, in its own language alone: it cannot translate")]
     OnlyTranscribes,
@@ -164,6 +167,14 @@ pub enum Error {
         path: std::path::PathBuf,
         /// What is wrong.
         problem: String,
+    },
+    /// A file that is no detector of voices.
+    #[error("{} cannot find voices: expected Silero's silero_vad_16k.safetensors", path.display())]
+    Voices {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        source: Box<Error>,
     },
     /// A text without any letter that the model knows.
     #[error("the model knows no word or letter of the text")]

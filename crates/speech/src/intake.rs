@@ -2,7 +2,7 @@
 
 use crate::audio::{AudioError, Resampler, Spool};
 use crate::options::SpeechToTextOptions;
-use crate::voice::{VoiceFilter, Voices};
+use crate::voice::{BuiltIn, Detector, Silero, VoiceFilter, Voices};
 
 /// What is to be heard of a recording.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Heard {
 }
 
 /// Takes a recording block by block: chooses the channel and the part, leaves out pauses and goes to another rate.
-pub(crate) struct Intake {
+pub(crate) struct Intake<'a> {
     channel: Option<usize>,
     channels: usize,
     rate: u32,
@@ -31,19 +31,20 @@ pub(crate) struct Intake {
     came: usize,
     /// Frames that are voices.
     voiced: usize,
-    filter: Option<VoiceFilter>,
+    filter: Option<VoiceFilter<'a>>,
     resampler: Resampler,
     samples: Spool,
     /// Room for samples on their way.
     rooms: [Vec<f32>; 3],
 }
 
-impl Intake {
+impl<'a> Intake<'a> {
     /// Takes frames of so many `channels` at `rate` Hz, for a model that hears samples at `model_rate` Hz.
     pub fn new(
         (channels, rate): (usize, u32),
         model_rate: u32,
         options: &SpeechToTextOptions,
+        silero: Option<&'a Silero>,
     ) -> Result<Self, AudioError> {
         if let Some(number) = options.channel.filter(|&number| number >= channels) {
             return Err(AudioError::NoChannel { number, channels });
@@ -52,7 +53,7 @@ impl Intake {
         let place = |seconds: f64| (seconds.max(0.0) * f64::from(rate)).round() as usize;
         let filter = options
             .voice_activity
-            .map(|activity| VoiceFilter::new(activity, rate));
+            .map(|activity| VoiceFilter::new(activity, detector(silero), rate));
         Ok(Self {
             channel: options.channel,
             channels,
@@ -146,6 +147,14 @@ impl Intake {
     }
 }
 
+/// Silero's detector, or the one that is built in.
+pub(crate) fn detector(silero: Option<&Silero>) -> Box<dyn Detector + '_> {
+    match silero {
+        Some(silero) => Box::new(silero.detector()),
+        None => Box::new(BuiltIn::new()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -167,7 +176,7 @@ mod tests {
     }
 
     fn heard(audio: &Audio, cuts: &[usize], options: &SpeechToTextOptions) -> (Vec<f32>, Heard) {
-        let mut intake = Intake::new((2, audio.rate()), 16_000, options).unwrap();
+        let mut intake = Intake::new((2, audio.rate()), 16_000, options, None).unwrap();
         let mut left = audio.samples();
         for frames in cuts {
             let (now, later) = left.split_at((frames * 2).min(left.len()));

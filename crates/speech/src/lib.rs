@@ -33,5 +33,5 @@ pub use options::SpeechToTextOptions;
 pub use recognize::{SpeechToText, Spoken};
 pub use speak::{Sound, SpeakOptions, Speaker, TextToSpeech, Uttered};
 pub use teller::News;
-pub use voice::VoiceActivity;
+pub use voice::{Silero, VoiceActivity};
 pub use whisper::{WhisperOptions, WhisperRecognizer};

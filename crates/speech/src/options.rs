@@ -1,5 +1,7 @@
 //! How recordings are heard, and what of that a model cannot do.
 
+use std::path::PathBuf;
+
 use sensorium_generation::GenerationConfig;
 
 use crate::ctc::BeamSearch;
@@ -28,6 +30,8 @@ pub struct SpeechToTextOptions {
     pub beam_search: Option<BeamSearch>,
     /// Where nobody speaks nothing is heard, or everywhere if there is none.
     pub voice_activity: Option<VoiceActivity>,
+    /// The file of Silero's network, or its folder, by which voices are found; by what is built in if none is named.
+    pub voice_detector: Option<PathBuf>,
     /// The channel that is heard, from 0; the mean of all if none is named.
     pub channel: Option<usize>,
     /// Where to begin, in seconds.
@@ -58,6 +62,7 @@ impl Default for SpeechToTextOptions {
             hot_words: None,
             beam_search: None,
             voice_activity: Some(VoiceActivity::default()),
+            voice_detector: None,
             channel: None,
             start: 0.0,
             end: None,
@@ -87,9 +92,11 @@ impl SpeechToTextOptions {
 
     /// What a model can do that writes text and no more.
     pub(crate) fn refuse_all_but_text(&self) -> Result<(), Error> {
+        if self.words {
+            return Err(Error::NoTimesOfWords);
+        }
         let asked = [
             (self.translate, "translate"),
-            (self.words, "tell when words are said"),
             (self.letters, "tell when characters are said"),
             (self.prompt.is_some(), "take a prompt"),
             (self.hot_words.is_some(), "take hot words"),

@@ -10,12 +10,12 @@ use crate::audio::{Audio, AudioStream, Spool};
 use crate::ctc::{BeamSearch, Chunks, CtcRecognizer, Speller, likeliest};
 use crate::error::Error;
 use crate::features::Samples as _;
-use crate::intake::{Heard, Intake};
+use crate::intake::{Heard, Intake, detector};
 use crate::moonshine::{self, MoonshineOptions, MoonshineRecognizer};
 use crate::options::SpeechToTextOptions;
 use crate::subtitles::Caption;
 use crate::teller::{News, Phrases, Teller};
-use crate::voice::PAUSES;
+use crate::voice::{PAUSES, Silero};
 use crate::whisper::{Recording, STEP, Segment, Task, WhisperOptions, WhisperRecognizer};
 
 /// Writes down what is said: Whisper, Moonshine, wav2vec2, HuBERT, WavLM, wav2vec2-BERT.
@@ -23,6 +23,7 @@ use crate::whisper::{Recording, STEP, Segment, Task, WhisperOptions, WhisperReco
 pub struct SpeechToText {
     pub(crate) recognizer: Recognizer,
     pub(crate) options: SpeechToTextOptions,
+    silero: Option<Silero>,
 }
 
 #[derive(Debug)]
@@ -62,6 +63,7 @@ impl SpeechToText {
         kind: Option<Kind>,
         options: SpeechToTextOptions,
     ) -> Result<Self, Error> {
+        let silero = options.voice_detector.as_deref().map(Silero::open).transpose()?;
         let config = model.config()?;
         let recognizer = match config.get("model_type").and_then(Value::as_str) {
             Some("whisper") => writing(WhisperRecognizer::open(model, device, kind)?, &options)?,
@@ -92,7 +94,11 @@ impl SpeechToText {
                 .map(str::to_string);
             options.beam_search.get_or_insert_default().hot_words.extend(hot);
         }
-        Ok(Self { recognizer, options })
+        Ok(Self {
+            recognizer,
+            options,
+            silero,
+        })
     }
 
     /// What is said in `audio`.
@@ -100,7 +106,12 @@ impl SpeechToText {
     /// # Errors
     /// If there is nothing to hear, the language is not known, or a setting makes no sense.
     pub fn transcribe(&self, audio: &Audio) -> Result<Spoken, Error> {
-        let mut intake = Intake::new((audio.channels(), audio.rate()), self.rate(), &self.options)?;
+        let mut intake = Intake::new(
+            (audio.channels(), audio.rate()),
+            self.rate(),
+            &self.options,
+            self.silero.as_ref(),
+        )?;
         for block in audio.samples().chunks(BLOCK * audio.channels()) {
             if !intake.push(block)? {
                 break;
@@ -129,7 +140,12 @@ impl SpeechToText {
         mut audio: AudioStream,
         tell: &mut dyn FnMut(News<'_>) -> ControlFlow<()>,
     ) -> Result<Heard, Error> {
-        let mut intake = Intake::new((audio.channels(), audio.rate()), self.rate(), &self.options)?;
+        let mut intake = Intake::new(
+            (audio.channels(), audio.rate()),
+            self.rate(),
+            &self.options,
+            self.silero.as_ref(),
+        )?;
         let end = self.options.end.unwrap_or(f64::INFINITY);
         let of = audio.seconds().map(|seconds| seconds.min(end));
         while let Some(block) = audio.next_block()? {
@@ -190,7 +206,9 @@ impl SpeechToText {
         if !self.options.in_parts {
             return model.recording(samples);
         }
-        let pauses = PAUSES.find_in(&mut samples, model.rate())?.pauses();
+        let pauses = PAUSES
+            .find_by(detector(self.silero.as_ref()), &mut samples, model.rate())?
+            .pauses();
         Ok(model.recording(samples)?.in_parts(&pauses))
     }
 }

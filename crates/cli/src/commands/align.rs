@@ -7,9 +7,9 @@ use anyhow::{Context as _, Result, bail};
 use sensorium::speech::{Aligned, Audio, CtcRecognizer};
 use sensorium::{Char, Chunk, Transcription, Word};
 
-use crate::caption_args::CaptionArgs;
+use crate::caption_args::{self, CaptionArgs};
 use crate::context::Context;
-use crate::{inputs, print};
+use crate::{inputs, print, usage};
 
 /// The flags of `align`.
 #[derive(Debug, clap::Args)]
@@ -45,6 +45,10 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
+    let captions = args.captions.captions(context.global.json)?;
+    if args.chars && !caption_args::shows_all(captions.as_ref(), context.global.json) {
+        return Err(usage::wrong(caption_args::CHARS));
+    }
     let name = args.recording.display();
     let audio = Audio::open(&args.recording).with_context(|| format!("cannot use {name}"))?;
     let text = match (&args.text, &args.text_file) {
@@ -67,7 +71,6 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     for word in words.iter().filter(|word| word.score == 0.0) {
         context.note(&format!("the model knows no letter of `{}`", word.piece.text));
     }
-    let captions = args.captions.captions(context.global.json);
     let found = transcription(&text, &words, args.chars);
     match captions {
         Some(captions) => {

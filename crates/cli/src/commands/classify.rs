@@ -19,9 +19,9 @@ pub struct Args {
     #[arg(short, long)]
     model: Option<String>,
 
-    /// How many classes to show, best first
-    #[arg(short = 'k', long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
-    top_k: u32,
+    /// How many classes to show, best first [default: 10, of several inputs 1 each]
+    #[arg(short = 'k', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    top_k: Option<u32>,
 }
 
 /// Runs the command.
@@ -30,7 +30,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         inputs: &args.inputs.inputs,
         model: args.model.as_deref(),
         output: Some(OutputKind::Classification),
-        top_k: usize::try_from(args.top_k).ok(),
+        top_k: args.top_k.and_then(|k| usize::try_from(k).ok()),
         ..Request::default()
     };
     predict::run(&request, context)

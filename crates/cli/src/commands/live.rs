@@ -4,10 +4,10 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use sensorium::SpeechToTextOptions;
 use sensorium::speech::ctc::Piece;
-use sensorium::speech::{LiveTranscriber, SpeechToText};
+use sensorium::speech::{self, LiveTranscriber, SpeechToText};
 use serde_json::json;
 
 use crate::context::Context;
@@ -26,7 +26,17 @@ pub fn run(model: &str, options: SpeechToTextOptions, rate: u32, context: &Conte
     };
     let kind = context.global.dtype.map(|dtype| dtype.kind());
     let model = context.hub()?.resolve(model)?;
-    let recognizer = SpeechToText::open(&model, context.device()?, kind, options)?;
+    let recognizer = SpeechToText::open(&model, context.device()?, kind, options).map_err(|error| {
+        let error = anyhow::Error::from(error);
+        match error.downcast_ref() {
+            Some(speech::Error::NoTimesOfWords) => anyhow!(
+                "{} cannot be heard live, since it does not tell when words are said: record first and give \
+                 the file, or take a model that tells, such as Whisper or wav2vec2",
+                model.name()
+            ),
+            _ => error,
+        }
+    })?;
     // The recorder before the pipe gets Ctrl-C, too: what it sent is still heard.
     let stop = interrupt::flag()?;
     let mut live = LiveTranscriber::new(&recognizer, rate);

@@ -23,9 +23,9 @@ pub struct Args {
     #[arg(short, long)]
     model: Option<String>,
 
-    /// How many classes to show
-    #[arg(short = 'k', long, value_name = "N", default_value = "10", value_parser = clap::value_parser!(u32).range(1..))]
-    top_k: u32,
+    /// How many classes to show [default: 10, of several inputs 1 each]
+    #[arg(short = 'k', long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    top_k: Option<u32>,
 
     /// The most tokens that a text is continued by [default: 128]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -43,7 +43,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         task: args.task.as_deref(),
         model: args.model.as_deref(),
         output: None,
-        top_k: usize::try_from(args.top_k).ok(),
+        top_k: args.top_k.and_then(|k| usize::try_from(k).ok()),
         max_new_tokens: args.max_new_tokens.and_then(|n| usize::try_from(n).ok()),
         explain: args.explain,
         ..Request::default()

@@ -19,7 +19,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::inputs::{self, Items};
 use crate::outputs::Outputs;
-use crate::{print, rewrite};
+use crate::{print, rewrite, usage};
 
 /// Hardly two sentences have the same length, so what was compiled for one seldom serves another: more than one
 /// sentence needs would let memory grow with the text.
@@ -51,7 +51,7 @@ pub struct Args {
     stream: bool,
 
     /// What standard output is given
-    #[arg(long, value_enum, default_value = "wav", requires = "stream")]
+    #[arg(long, value_enum, default_value = "wav", conflicts_with = "out")]
     format: FormatName,
 
     /// Samples as 32-bit floats [default: 16-bit integers]
@@ -147,6 +147,11 @@ fn share_of_pause(text: &str) -> Result<f64, String> {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
+    if args.stream && context.global.json {
+        return Err(usage::wrong(
+            "--stream gives standard output the sound, which leaves no place for --json: name a file with --out",
+        ));
+    }
     sensorium::blocks::keep_compiled_shapes(COMPILED_SHAPES);
     let Items { items, several } = inputs::expand(&args.inputs)?;
     if args.stream && several {

@@ -5,15 +5,16 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use sensorium::speech::VoiceActivity;
-use sensorium::speech::subtitles::Shape;
+use sensorium::speech::subtitles::{Format, Shape};
 use sensorium::{OutputKind, SpeechToTextOptions};
 
 use super::live;
-use crate::caption_args::CaptionArgs;
+use crate::caption_args::{self, CaptionArgs};
 use crate::check_args::CheckArgs;
 use crate::context::Context;
-use crate::predict::{self, Request};
+use crate::predict::{self, Captions, Kind, Request};
 use crate::search_args::SearchArgs;
+use crate::usage;
 
 /// The flags of `transcribe`.
 #[derive(Debug, clap::Args)]
@@ -28,11 +29,11 @@ pub struct Args {
 
     /// Write down what is being said: raw samples from standard input, 16 bits, one channel (`arecord -f S16_LE -r 16000
     /// | sensorium transcribe --live`)
-    #[arg(long, conflicts_with_all = ["start", "end", "channel", "format", "out", "beside", "chars", "batch_size", "max_line_width", "max_line_count", "max_words_per_line", "highlight_words"])]
+    #[arg(long, conflicts_with_all = ["start", "end", "channel", "format", "out", "beside", "chars", "batch_size", "parts", "max_line_width", "max_line_count", "max_words_per_line", "highlight_words"])]
     live: bool,
 
     /// The rate of raw samples, in Hz
-    #[arg(long, value_name = "HZ", default_value_t = 16_000, requires = "live", value_parser = clap::value_parser!(u32).range(4_000..=384_000))]
+    #[arg(long, value_name = "HZ", default_value_t = 16_000, conflicts_with = "inputs", value_parser = clap::value_parser!(u32).range(4_000..=384_000))]
     rate: u32,
 
     /// A folder, a shipped model or a hub id
@@ -67,6 +68,11 @@ pub struct Args {
     /// Hear pauses of more than two seconds, too, instead of leaving them out
     #[arg(long)]
     no_vad: bool,
+
+    /// Find pauses by Silero's detector: its silero_vad_16k.safetensors, or the folder that it is in [default: a detector
+    /// that is built in]
+    #[arg(long, value_name = "PATH", conflicts_with = "no_vad")]
+    vad: Option<PathBuf>,
 
     /// Also say when things are said (with --json)
     #[arg(long)]
@@ -113,7 +119,8 @@ impl Args {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
-    let captions = args.captions.captions(context.global.json);
+    let captions = args.captions.captions(context.global.json)?;
+    check_times(args, captions.as_ref(), context.global.json)?;
     let speech = SpeechToTextOptions {
         language: args.language.clone(),
         translate: args.translate,
@@ -122,6 +129,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         letters: args.chars,
         prompt: args.prompt.clone(),
         voice_activity: (!args.no_vad).then(VoiceActivity::default),
+        voice_detector: args.vad.clone(),
         channel: args.channel,
         start: args.start,
         end: args.end,
@@ -144,4 +152,30 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         ..Request::default()
     };
     predict::run(&request, context)
+}
+
+/// Says so if times are asked for that nothing would show.
+fn check_times(args: &Args, captions: Option<&Captions>, json: bool) -> Result<()> {
+    let kind = captions.map(|captions| captions.kind);
+    let none = match kind {
+        Some(Kind::Captions(format)) => format == Format::Text,
+        Some(Kind::Json) => false,
+        None => !json,
+    };
+    let shows_all = caption_args::shows_all(captions, json);
+    if args.words && !shows_all {
+        return Err(usage::wrong(
+            "--words says when words are said, which only JSON shows: add --json",
+        ));
+    }
+    if args.chars && !shows_all {
+        return Err(usage::wrong(caption_args::CHARS));
+    }
+    if args.timestamps && none {
+        return Err(usage::wrong(
+            "--timestamps says when things are said, which a plain text does not show: add --json, or --format srt, vtt, \
+             tsv, lrc or json",
+        ));
+    }
+    Ok(())
 }

@@ -12,6 +12,9 @@ use crate::context::Context;
 use crate::inputs::Unread;
 use crate::print;
 
+/// How many classes are found where no number is named.
+const TOP_K: usize = 10;
+
 pub struct Pipelines<'a> {
     request: &'a Request<'a>,
     registry: &'a Registry,
@@ -150,7 +153,9 @@ impl<'a> Pipelines<'a> {
         {
             return Ok(at);
         }
-        let mut options = self.context.build_options(self.request.top_k);
+        let mut options = self
+            .context
+            .build_options(Some(self.request.top_k.unwrap_or(TOP_K)));
         options.generation.max_new_tokens = self.request.max_new_tokens;
         options.speech = self.request.speech.clone();
         let pipeline = self.registry.build(route, self.hub, &options)?;

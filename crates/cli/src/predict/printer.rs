@@ -47,6 +47,8 @@ pub struct Printer<'a> {
     pub failed: bool,
     /// How transcripts are written to files; `None` for their texts alone.
     pub captions: Option<&'a Captions>,
+    /// How many classes each of several inputs is shown with.
+    pub labels: usize,
     /// What was printed of the input that is not done yet.
     pub told: Told,
     /// Standard output, or a test's buffer.
@@ -108,7 +110,7 @@ impl Printer<'_> {
             (Ok(output), true, false) => print::json_line(output)?,
             (Ok(output), true, true) => print::json_line(&Line::Output { input, output })?,
             (Ok(output), false, false) => print::one(output, self.context.terminal),
-            (Ok(output), false, true) => format!("{input}\t{}\n", print::brief(output)),
+            (Ok(output), false, true) => format!("{input}\t{}\n", print::brief(output, self.labels)),
             (Err(error), true, true) => print::json_line(&Line::Error { input, error })?,
             (Err(error), _, _) => {
                 eprintln!("error: {error}");

@@ -8,6 +8,7 @@ mod encoder;
 pub mod fastspeech2;
 pub mod hifi_gan;
 pub mod moonshine;
+pub mod silero;
 pub mod speecht5;
 pub mod speller;
 pub mod vits;

@@ -140,6 +140,10 @@ impl TextToSpeech {
             options.lexicon.is_some() && !reads_sounds,
             "use a lexicon: it reads letters",
         )?;
+        can(
+            options.vocoder.is_some() && found == vits_model::MODEL_TYPE,
+            "take a vocoder: it makes its samples itself",
+        )?;
         let (voice, own_language): (Box<dyn Voice>, Option<String>) = match found {
             vits_model::MODEL_TYPE => {
                 let voice = VitsVoice::open(model, device, kind)?;
