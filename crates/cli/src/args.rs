@@ -87,7 +87,7 @@ pub enum Command {
     /// Say what is in texts in fewer words
     Summarize(Box<commands::summarize::Args>),
     /// Write down what is said in recordings
-    Transcribe(commands::transcribe::Args),
+    Transcribe(Box<commands::transcribe::Args>),
     /// Find when each word of a known text is said in a recording
     Align(commands::align::Args),
     /// Say texts aloud

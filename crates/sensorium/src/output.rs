@@ -197,6 +197,9 @@ pub struct Transcription {
     /// The same in pieces, with times; empty unless they were asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chunks: Vec<Chunk>,
+    /// Why they may not be all of what was said, in sentences about the recording.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// A piece of a transcription.
@@ -350,6 +353,7 @@ mod tests {
             Output::Transcription(Transcription {
                 text: "a".into(),
                 chunks,
+                notes: Vec::new(),
             }),
             json!({"text": "a", "chunks": [{"timestamp": [0.0, 1.5], "text": "a"}]}),
         );

@@ -53,6 +53,7 @@ fn transcription(spoken: Spoken) -> Output {
     Output::Transcription(Transcription {
         text: spoken.text,
         chunks: spoken.captions.into_iter().map(chunk).collect(),
+        notes: spoken.damage.iter().map(ToString::to_string).collect(),
     })
 }
 
@@ -199,7 +200,7 @@ fn decode_sounds(inputs: &[Input]) -> Vec<Result<Audio, PipelineError>> {
     let one = |input: &Input| match &input.content {
         Content::Audio(recording) => recording
             .open()
-            .and_then(|stream| stream.collect_at_most(MOST_SAMPLES))
+            .and_then(|mut stream| stream.collect_at_most(MOST_SAMPLES))
             .map_err(|source| PipelineError::input(input, source)),
         _ => Err(PipelineError::unsupported(input, "audio")),
     };

@@ -107,7 +107,7 @@ impl AudioClassifier {
     ) -> Result<Vec<Label>, Error> {
         let samples = audio.mono_at(self.extractor().rate())?;
         if samples.is_empty() {
-            return Err(AudioError::Empty.into());
+            return Err(AudioError::NoSamples.into());
         }
         let longest = (f64::from(self.extractor().rate()) * LONGEST) as usize;
         let count = samples.len().div_ceil(longest);

@@ -169,11 +169,9 @@ pub enum Error {
         problem: String,
     },
     /// A file that is no detector of voices.
-    #[error("{} cannot find voices: expected Silero's silero_vad_16k.safetensors", path.display())]
+    #[error("no detector of voices (expected Silero's silero_vad_16k.safetensors)")]
     Voices {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What is wrong.
+        /// What is wrong with the file.
         source: Box<Error>,
     },
     /// A text without any letter that the model knows.

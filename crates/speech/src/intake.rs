@@ -1,6 +1,6 @@
 //! Recordings made ready to be heard, while they are read.
 
-use crate::audio::{AudioError, Resampler, Spool};
+use crate::audio::{AudioError, Damage, Resampler, Spool};
 use crate::options::SpeechToTextOptions;
 use crate::voice::{BuiltIn, Detector, Silero, VoiceFilter, Voices};
 
@@ -17,6 +17,8 @@ pub(crate) struct Heard {
     pub from: f64,
     /// When it ends.
     pub to: f64,
+    /// What the recording lacks.
+    pub damage: Option<Damage>,
 }
 
 /// Takes a recording block by block: chooses the channel and the part, leaves out pauses and goes to another rate.
@@ -121,6 +123,9 @@ impl<'a> Intake<'a> {
     /// If nothing came that is wanted.
     pub fn finish(mut self) -> Result<Heard, AudioError> {
         let (first, end) = (self.wanted.0.min(self.came), self.wanted.1.min(self.came));
+        if self.came == 0 {
+            return Err(AudioError::NoSamples);
+        }
         if first >= end {
             return Err(AudioError::Empty);
         }
@@ -143,6 +148,7 @@ impl<'a> Intake<'a> {
             samples: self.samples,
             voices,
             from,
+            damage: None,
         })
     }
 }

@@ -23,7 +23,7 @@ pub mod voice;
 mod warp;
 pub mod whisper;
 
-pub use audio::{Audio, AudioError, AudioStream};
+pub use audio::{Audio, AudioError, AudioStream, Damage};
 pub use classify::{AudioClassifier, Function, Label};
 pub use ctc::{Aligned, BeamSearch, CtcRecognizer, NGrams, Piece};
 pub use error::Error;

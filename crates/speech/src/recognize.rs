@@ -6,7 +6,7 @@ use sensorium_hub::Model;
 use serde_json::Value;
 use tch::{Device, Kind};
 
-use crate::audio::{Audio, AudioStream, Spool};
+use crate::audio::{Audio, AudioStream, Damage, Spool};
 use crate::ctc::{BeamSearch, Chunks, CtcRecognizer, Speller, likeliest};
 use crate::error::Error;
 use crate::features::Samples as _;
@@ -46,6 +46,8 @@ pub struct Spoken {
     pub text: String,
     /// Its parts with their times since the recording's beginning; empty unless asked for.
     pub captions: Vec<Caption>,
+    /// What the recording lacks, if it is cut or damaged.
+    pub damage: Option<Damage>,
 }
 
 /// Frames that are taken together of a recording in memory.
@@ -158,7 +160,10 @@ impl SpeechToText {
                 break;
             }
         }
-        Ok(intake.finish()?)
+        Ok(Heard {
+            damage: audio.damage(),
+            ..intake.finish()?
+        })
     }
 
     /// The rate at which the model hears, in Hz.

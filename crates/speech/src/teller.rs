@@ -89,10 +89,14 @@ pub(crate) struct Teller<'a> {
 
 impl<'a> Teller<'a> {
     pub fn new(heard: Heard, options: &'a SpeechToTextOptions, tell: Option<Tell<'a>>) -> Self {
+        let spoken = Spoken {
+            damage: heard.damage,
+            ..Spoken::default()
+        };
         Self {
             heard,
             options,
-            spoken: Spoken::default(),
+            spoken,
             blanks: String::new(),
             tell,
         }

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use proptest::prelude::*;
-use sensorium_speech::{Audio, AudioError, AudioStream};
+use sensorium_speech::{Audio, AudioError, AudioStream, Damage};
 
 /// The sample `pi.wav` as FFmpeg and libsndfile encode it.
 const KINDS: [&str; 4] = ["pi.flac", "pi.mp3", "pi.ogg", "pi.m4a"];
@@ -69,6 +69,133 @@ fn extended(format: u16, channels: u16, (bits, valid): (u16, u16), data: &[u8]) 
     bytes
 }
 
+/// What a recording lacks, and its length.
+fn lacks(mut stream: AudioStream) -> (Option<Damage>, f64) {
+    let audio = stream.collect().expect("a recording");
+    (stream.damage(), audio.seconds())
+}
+
+fn lacks_both(bytes: &[u8]) -> [(Option<Damage>, f64); 2] {
+    let pipe = Pipe {
+        bytes: Cursor::new(bytes.to_vec()),
+        most: 999,
+    };
+    let file = AudioStream::decode(bytes.to_vec()).expect("a recording");
+    [lacks(file), lacks(AudioStream::new(pipe).expect("a recording"))]
+}
+
+/// The MP4 with its samples behind all that is said of them.
+fn samples_last() -> Vec<u8> {
+    let bytes = sound("pi.m4a");
+    let begin = |name: &[u8]| bytes.windows(4).position(|four| four == name).expect("an atom") - 4;
+    let (samples, movie) = (begin(b"mdat"), begin(b"moov"));
+    let mut moved = [&bytes[..samples], &bytes[movie..], &bytes[samples..movie]].concat();
+    let places = moved
+        .windows(4)
+        .position(|four| four == b"stco")
+        .expect("an atom")
+        + 12;
+    let first = u32::from_be_bytes(moved[places..places + 4].try_into().expect("four bytes"));
+    let first = first + (bytes.len() - movie) as u32;
+    moved[places..places + 4].copy_from_slice(&first.to_be_bytes());
+    moved
+}
+
+#[test]
+fn where_a_recording_breaks_off_is_known() {
+    for name in ["pi.flac", "pi.mp3", "pi.ogg", "pi.wav"] {
+        let bytes = sound(name);
+        for (damage, seconds) in lacks_both(&bytes) {
+            assert_eq!(damage, None, "{name}");
+            assert!((seconds - 5.602).abs() < 0.1, "{name}: {seconds}");
+        }
+        let cut = lacks_both(&bytes[..bytes.len() * 3 / 5]);
+        for (number, (damage, seconds)) in cut.into_iter().enumerate() {
+            match damage {
+                Some(Damage::BreaksOff { at, of }) => {
+                    assert!(
+                        at == seconds && (2.0..5.0).contains(&at),
+                        "{name} {number}: {damage:?}"
+                    );
+                    assert!(
+                        of.is_none_or(|of| (of - 5.602).abs() < 0.1),
+                        "{name} {number}: {damage:?}"
+                    );
+                    assert_eq!(of.is_some(), name != "pi.ogg", "{name} {number}");
+                }
+                // An MP3 has no place for where something is lost.
+                Some(Damage::Short { at, of }) => {
+                    assert!(name == "pi.mp3" && at == seconds, "{name} {number}: {damage:?}");
+                    assert!(
+                        (2.0..5.0).contains(&at) && (of - 5.602).abs() < 0.1,
+                        "{number}: {damage:?}"
+                    );
+                }
+                // No page of a pipe is known to be the last one.
+                None => assert!(name == "pi.ogg" && number == 1, "{name} {number}"),
+                Some(Damage::Gap { .. }) => panic!("{name} {number}: {damage:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn lengths_that_no_writer_knew_promise_nothing() {
+    let wav = sound("pi.wav");
+    for length in [0, u32::MAX, 0x7fff_ffff, 0x8000_0000] {
+        let mut bytes = wav.clone();
+        bytes[40..44].copy_from_slice(&u32::to_le_bytes(length));
+        for bytes in [&bytes[..], &bytes[..bytes.len() / 2]] {
+            assert!(
+                lacks_both(bytes).iter().all(|(damage, _)| damage.is_none()),
+                "{length}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_lost_within_a_recording_is_known() {
+    for name in ["pi.flac", "pi.mp3"] {
+        let mut bytes = sound(name);
+        let middle = bytes.len() / 2;
+        bytes[middle..middle + 3000].fill(0x55);
+        for (damage, seconds) in lacks_both(&bytes) {
+            assert!(seconds > 4.0, "{name}: {seconds}");
+            match damage {
+                Some(Damage::Gap { at }) => assert!((1.5..4.0).contains(&at), "{name}: {at}"),
+                Some(Damage::Short { at, of }) => assert!(name == "pi.mp3" && at < of - 0.1, "{at} {of}"),
+                _ => panic!("{name}: {damage:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn what_an_encoder_puts_around_a_recording_is_left_out() {
+    let wav = Audio::decode(sound("pi.wav")).expect("a recording");
+    for mut bytes in [sound("pi.m4a"), samples_last()] {
+        let [damage, _] = lacks_both(&bytes).map(|(damage, _)| damage);
+        assert_eq!(damage, None);
+        // Its list of edits begins at 0, as if the first 1,024 samples were of the recording.
+        assert_eq!(lacks_both(&bytes)[0].1, (wav.frames() + 1024) as f64 / 16_000.0);
+        let begin = bytes
+            .windows(4)
+            .position(|four| four == b"elst")
+            .expect("an atom")
+            + 16;
+        bytes[begin..begin + 4].copy_from_slice(&1024u32.to_be_bytes());
+        let aac = Audio::decode(bytes).expect("a recording");
+        assert_eq!(aac.frames(), wav.frames());
+        let product = |a: &Audio, b: &Audio| -> f32 {
+            let pairs = a.samples().iter().zip(b.samples());
+            pairs.map(|(x, y)| x * y).sum()
+        };
+        let likeness = product(&aac, &wav) / (product(&aac, &aac) * product(&wav, &wav)).sqrt();
+        assert!(likeness > 0.9, "{likeness}");
+    }
+}
+
 #[test]
 fn pipes_are_heard_as_files_are() {
     for name in KINDS.into_iter().chain(["pi.wav"]) {
@@ -83,7 +210,7 @@ fn pipes_are_heard_as_files_are() {
 #[test]
 fn lengths_are_known_before_all_is_read() {
     for name in KINDS.into_iter().chain(["pi.wav"]) {
-        let stream = AudioStream::decode(sound(name)).expect(name);
+        let mut stream = AudioStream::decode(sound(name)).expect(name);
         let said = stream.seconds().expect(name);
         let found = stream.collect().expect(name).seconds();
         assert!((said - found).abs() < 0.2, "{name}: {said} {found}");

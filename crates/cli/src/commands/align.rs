@@ -1,10 +1,11 @@
 //! `sensorium align`: when each word of a known text is said.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
-use sensorium::speech::{Aligned, Audio, CtcRecognizer};
+use sensorium::speech::{Aligned, Audio, AudioError, AudioStream, CtcRecognizer, Damage};
 use sensorium::{Char, Chunk, Transcription, Word};
 
 use crate::caption_args::{self, CaptionArgs};
@@ -14,7 +15,7 @@ use crate::{inputs, print, usage};
 /// The flags of `align`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The recording
+    /// The recording, or - for standard input
     #[arg(value_name = "RECORDING")]
     recording: PathBuf,
 
@@ -50,7 +51,15 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         return Err(usage::wrong(caption_args::CHARS));
     }
     let name = args.recording.display();
-    let audio = Audio::open(&args.recording).with_context(|| format!("cannot use {name}"))?;
+    let said = match is_stdin(&args.recording) {
+        true => "standard input".to_string(),
+        false => name.to_string(),
+    };
+    let (audio, damage) = read(&args.recording).with_context(|| format!("cannot use {said}"))?;
+    let notes: Vec<String> = damage.iter().map(ToString::to_string).collect();
+    for note in &notes {
+        context.note(&format!("{said} {note}"));
+    }
     let text = match (&args.text, &args.text_file) {
         (Some(text), _) => text.clone(),
         (None, Some(file)) => {
@@ -71,7 +80,10 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     for word in words.iter().filter(|word| word.score == 0.0) {
         context.note(&format!("the model knows no letter of `{}`", word.piece.text));
     }
-    let found = transcription(&text, &words, args.chars);
+    let found = Transcription {
+        notes,
+        ..transcription(&text, &words, args.chars)
+    };
     match captions {
         Some(captions) => {
             if let Some(text) = captions.put(&name.to_string(), &found, false)? {
@@ -91,6 +103,23 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// All of a recording, and what it lacks.
+fn read(path: &Path) -> Result<(Audio, Option<Damage>), AudioError> {
+    let mut stream = match is_stdin(path) {
+        true => AudioStream::new(io::stdin())?,
+        false => AudioStream::open(path)?,
+    };
+    let audio = stream.collect()?;
+    match audio.frames() {
+        0 => Err(AudioError::NoSamples),
+        _ => Ok((audio, stream.damage())),
+    }
 }
 
 /// A chunk for each line of the text.
@@ -118,5 +147,6 @@ fn transcription(text: &str, words: &[Aligned], chars: bool) -> Transcription {
     Transcription {
         chunks: text.lines().filter_map(chunk).collect(),
         text: text.trim().to_string(),
+        notes: Vec::new(),
     }
 }

@@ -86,11 +86,17 @@ impl Printer<'_> {
             Told::Text => Some("\n".to_string()),
             Told::Captions(writer) => Some(writer.finish()),
         };
+        let was_told = rest.is_some();
         if let Some(rest) = rest {
             self.write(&rest)?;
-            if result.is_ok() {
-                return Ok(());
-            }
+        }
+        if let Ok(Output::Transcription(found)) = &result {
+            let notes = found.notes.iter();
+            let name = if input == "-" { "standard input" } else { input };
+            notes.for_each(|note| self.context.note(&format!("{name} {note}")));
+        }
+        if was_told && result.is_ok() {
+            return Ok(());
         }
         let result = match (self.captions, result) {
             (Some(captions), Ok(Output::Transcription(found))) => {

@@ -6,8 +6,10 @@ use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::units::Timestamp;
 
 use super::AudioError;
+use super::edit::Edit;
 
 /// A recording, packet by packet.
 pub(super) struct Packets {
@@ -16,12 +18,23 @@ pub(super) struct Packets {
     track: u32,
     /// Frames in all, if the file says so.
     frames: Option<u64>,
+    /// Whether that is no estimate.
+    is_counted: bool,
+    /// Frames that are still to be left out, and frames that are to be heard.
+    skip: u64,
+    left: u64,
+    /// Frames that were heard.
+    heard: u64,
+    /// Whether the file ends before the recording does.
+    cut: bool,
+    /// The frame at which something is lost within it.
+    gap: Option<u64>,
+    /// When the next packet should begin, where packets are numbered without gaps.
+    next: Option<Timestamp>,
     /// Channels and rate of all packets.
     shape: Option<(usize, u32)>,
     /// Samples of the first packet, which was read to learn the shape.
     first: Vec<f32>,
-    /// Whether there were any samples.
-    heard: bool,
 }
 
 fn damaged(problem: impl ToString) -> AudioError {
@@ -31,8 +44,16 @@ fn damaged(problem: impl ToString) -> AudioError {
 }
 
 impl Packets {
-    /// Reads up to the first packet.
-    pub fn open(source: Box<dyn MediaSource>) -> Result<Self, AudioError> {
+    /// Reads up to the first packet that is to be heard.
+    pub fn open(mut source: Box<dyn MediaSource>) -> Result<Self, AudioError> {
+        let is_seekable = source.is_seekable();
+        let edit = match is_seekable {
+            true => Edit::find(&mut source)?,
+            false => None,
+        };
+        if is_seekable {
+            source.rewind()?;
+        }
         let stream = MediaSourceStream::new(source, Default::default());
         let probed = symphonia::default::get_probe().probe(
             &Hint::new(),
@@ -48,18 +69,37 @@ impl Packets {
         let params = params.ok_or(AudioError::Unknown)?;
         let decoder =
             symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default());
+        let kind = format.format_info().short_name;
+        let is_counted = match kind {
+            "mp1" | "mp2" | "mp3" => track.delay.is_some(),
+            "aac" => false,
+            _ => true,
+        };
+        let (skip, length) = match (edit, params.sample_rate) {
+            (Some(edit), Some(rate)) => edit.frames(rate),
+            _ => (0, None),
+        };
         let mut packets = Self {
             track: track.id,
-            frames: track.num_frames,
+            frames: length.or(track.num_frames),
+            is_counted,
+            skip,
+            left: length.unwrap_or(u64::MAX),
+            heard: 0,
+            // The last page of an Ogg file, if it is there, counts the samples.
+            cut: kind == "ogg" && is_seekable && track.num_frames.is_none(),
+            gap: None,
+            next: (kind == "flac").then_some(Timestamp::ZERO),
             decoder: decoder.map_err(damaged)?,
             format,
             shape: None,
             first: Vec::new(),
-            heard: false,
         };
         let mut first = Vec::new();
-        if !packets.decode(&mut first)? {
-            return Err(damaged("nothing in it can be heard"));
+        while first.is_empty() {
+            if !packets.decode(&mut first)? {
+                return Err(damaged("nothing in it can be heard"));
+            }
         }
         packets.first = first;
         Ok(packets)
@@ -73,6 +113,21 @@ impl Packets {
     /// Frames in all, if the file says so.
     pub fn frames(&self) -> Option<u64> {
         self.frames
+    }
+
+    /// Frames that the file promises, where that is no estimate: there may be fewer.
+    pub fn promised(&self) -> Option<u64> {
+        self.frames.filter(|_| self.is_counted)
+    }
+
+    /// Whether the file ended before the recording did.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// The frame at which something is lost, if anything is.
+    pub fn gap(&self) -> Option<u64> {
+        self.gap
     }
 
     /// The samples of the next packet, of which there may be none; says whether there was one.
@@ -91,15 +146,30 @@ impl Packets {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(false),
                 // Cut in the middle: what was heard so far counts.
-                Err(Error::IoError(_)) if self.heard => return Ok(false),
+                Err(Error::IoError(_) | Error::DecodeError(_)) if self.heard > 0 => {
+                    self.cut = true;
+                    return Ok(false);
+                }
                 Err(error) => return Err(damaged(error)),
             };
             if packet.track_id != self.track {
                 continue;
             }
+            if let Some(next) = &mut self.next {
+                if packet.pts > *next && self.heard > 0 {
+                    self.gap.get_or_insert(self.heard);
+                }
+                *next = packet.pts.saturating_add(packet.dur);
+            }
             let decoded = match self.decoder.decode(&packet) {
                 Ok(decoded) => decoded,
-                Err(Error::DecodeError(_)) => continue, // one bad packet is a gap, not the end
+                Err(Error::DecodeError(_)) => {
+                    // One bad packet is a gap, not the end; before all others it belongs to what was cut away.
+                    if self.heard > 0 {
+                        self.gap.get_or_insert(self.heard);
+                    }
+                    continue;
+                }
                 Err(error) => return Err(damaged(error)),
             };
             let found = (decoded.spec().channels().count(), decoded.spec().rate());
@@ -108,8 +178,20 @@ impl Packets {
             }
             block.resize(decoded.samples_interleaved(), 0.0);
             decoded.copy_to_slice_interleaved(&mut *block);
-            self.heard |= !block.is_empty();
+            self.trim(block, found.0);
             return Ok(true);
         }
+    }
+
+    /// Leaves out what an encoder put before and behind the recording.
+    fn trim(&mut self, block: &mut Vec<f32>, channels: usize) {
+        let frames = (block.len() / channels) as u64;
+        let skip = self.skip.min(frames);
+        block.drain(..skip as usize * channels);
+        let heard = (frames - skip).min(self.left);
+        block.truncate(heard as usize * channels);
+        self.skip -= skip;
+        self.left -= heard;
+        self.heard += heard;
     }
 }

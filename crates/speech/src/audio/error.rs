@@ -64,6 +64,9 @@ pub enum AudioError {
         most: usize,
     },
     /// There is nothing to hear.
+    #[error("has no samples")]
+    NoSamples,
+    /// There is nothing to hear in the part that was chosen.
     #[error("has no samples in the part that is to be heard")]
     Empty,
     /// A sample is not a number.

@@ -1,6 +1,8 @@
 //! Sound: samples with their rate, from files of all kinds.
 
 mod compressed;
+mod damage;
+mod edit;
 mod error;
 mod resample;
 mod spool;
@@ -10,6 +12,7 @@ mod write;
 
 use std::path::Path;
 
+pub use damage::Damage;
 pub use error::AudioError;
 pub(crate) use resample::Resampler;
 pub(crate) use spool::Spool;

@@ -8,7 +8,7 @@ use symphonia::core::io::{MediaSource, ReadOnlySource};
 
 use super::compressed::Packets;
 use super::wav::WavBlocks;
-use super::{Audio, AudioError, MOST_CHANNELS, RATES};
+use super::{Audio, AudioError, Damage, MOST_CHANNELS, RATES};
 
 /// A recording that is read block by block. Its format is found from the content: WAV (8 to 32-bit integers, 32 and
 /// 64-bit floats), FLAC, MP3, Ogg Vorbis, AAC in MP4.
@@ -23,8 +23,13 @@ pub struct AudioStream {
     frames: Option<u64>,
     /// How many were read.
     read: u64,
+    /// Whether all of them were.
+    ended: bool,
     block: Vec<f32>,
 }
+
+/// The shortest loss that is worth a word, in seconds: the last packet of some formats is not counted.
+const LEAST_LOSS: f64 = 0.1;
 
 enum Source {
     Wav(WavBlocks),
@@ -107,6 +112,7 @@ impl AudioStream {
             rate,
             frames,
             read: 0,
+            ended: false,
             block: Vec::new(),
         })
     }
@@ -126,6 +132,24 @@ impl AudioStream {
         self.frames.map(|frames| frames as f64 / f64::from(self.rate))
     }
 
+    /// What the recording lacks, as far as it was read: that it breaks off shows at its end.
+    pub fn damage(&self) -> Option<Damage> {
+        let (promised, cut, gap) = match &self.source {
+            Source::Wav(blocks) => (blocks.promised(), blocks.promised().is_some(), None),
+            Source::Other(packets) => (packets.promised(), packets.is_cut(), packets.gap()),
+        };
+        let seconds = |frames: u64| frames as f64 / f64::from(self.rate);
+        let at = seconds(self.read);
+        let of = promised.map(seconds).filter(|of| of - at > LEAST_LOSS);
+        let gap = gap.map(seconds).map(|at| Damage::Gap { at });
+        let cut = cut && (of.is_some() || promised.is_none());
+        match of {
+            _ if self.ended && cut => Some(Damage::BreaksOff { at, of }),
+            Some(of) if self.ended => gap.or(Some(Damage::Short { at, of })),
+            _ => gap,
+        }
+    }
+
     /// The next samples, interleaved, in whole frames; none at the end.
     ///
     /// # Errors
@@ -138,6 +162,7 @@ impl AudioStream {
                 Source::Other(packets) => packets.read(&mut self.block)?,
             };
             if !more {
+                self.ended = true;
                 return Ok(None);
             }
         }
@@ -153,7 +178,7 @@ impl AudioStream {
     ///
     /// # Errors
     /// As [`next_block`](Self::next_block).
-    pub fn collect(self) -> Result<Audio, AudioError> {
+    pub fn collect(&mut self) -> Result<Audio, AudioError> {
         self.collect_at_most(usize::MAX)
     }
 
@@ -161,7 +186,7 @@ impl AudioStream {
     ///
     /// # Errors
     /// As [`next_block`](Self::next_block), and if there are more than so many samples.
-    pub fn collect_at_most(mut self, most: usize) -> Result<Audio, AudioError> {
+    pub fn collect_at_most(&mut self, most: usize) -> Result<Audio, AudioError> {
         let mut samples = Vec::new();
         while let Some(block) = self.next_block()? {
             if block.len() > most - samples.len() {

@@ -23,6 +23,8 @@ pub(super) struct WavBlocks {
     format: Format,
     /// Frames in all, if that is known.
     frames: Option<u64>,
+    /// How many the header promises, if it knew.
+    promised: Option<u64>,
     /// A header and a block of samples.
     bytes: Vec<u8>,
     /// The header's length.
@@ -71,7 +73,12 @@ impl WavBlocks {
     pub fn open(source: Box<dyn MediaSource>) -> Result<Self, AudioError> {
         let length = source.byte_len().filter(|_| source.is_seekable());
         let mut reader = BufReader::with_capacity(BLOCK, source);
-        let (chunk, format, size) = header(&mut reader, length)?;
+        let Header {
+            chunk,
+            format,
+            size,
+            promised,
+        } = header(&mut reader, length)?;
         let chunk = if format.plain { format.chunk() } else { chunk };
         let mut bytes = b"RIFF\xff\xff\xff\xffWAVEfmt ".to_vec();
         bytes.extend((chunk.len() as u32).to_le_bytes());
@@ -83,10 +90,13 @@ impl WavBlocks {
             (INTEGERS, 1..=4) | (FLOATS, 4) => by_hound,
             _ => by_others,
         };
+        let frames = |size: Option<u64>| {
+            let size = size.filter(|_| format.plain);
+            size.map(|size| size / format.frame as u64)
+        };
         Ok(Self {
-            frames: size
-                .filter(|_| format.plain)
-                .map(|size| size / format.frame as u64),
+            frames: frames(size),
+            promised: frames(promised),
             reader: reader.take(size.unwrap_or(u64::MAX)),
             format,
             head: bytes.len(),
@@ -103,6 +113,11 @@ impl WavBlocks {
     /// Frames in all, if that is known.
     pub fn frames(&self) -> Option<u64> {
         self.frames
+    }
+
+    /// Frames that the header promises, if it knew: there may be fewer.
+    pub fn promised(&self) -> Option<u64> {
+        self.promised
     }
 
     /// The next samples, in whole frames; says whether there are any. A part of a frame at the end is left out.
@@ -126,13 +141,21 @@ impl WavBlocks {
     }
 }
 
-/// Walks the chunks up to the samples: the chunk `fmt `, what it says, and how many bytes of samples there are, if that
-/// is known. A chunk of samples that says 0 or more than there is reaches to the end of the file: the writer could not
+/// What stands before the samples.
+struct Header {
+    /// The chunk `fmt `.
+    chunk: Vec<u8>,
+    /// What it says.
+    format: Format,
+    /// How many bytes of samples there are, if that is known.
+    size: Option<u64>,
+    /// How many the header promises, if its writer knew.
+    promised: Option<u64>,
+}
+
+/// Walks the chunks up to the samples. A chunk of samples that says 0 or more than there is reaches to the end of the file: the writer could not
 /// go back, or the file was cut. Where it says 0 and other chunks fill the file, it is empty.
-fn header(
-    reader: &mut (impl Read + Seek),
-    length: Option<u64>,
-) -> Result<(Vec<u8>, Format, Option<u64>), AudioError> {
+fn header(reader: &mut (impl Read + Seek), length: Option<u64>) -> Result<Header, AudioError> {
     let mut at = 12;
     let mut found = None;
     let mut long = None;
@@ -150,6 +173,7 @@ fn header(
                 let size = long
                     .filter(|_| size == u32::MAX)
                     .unwrap_or_else(|| u64::from(size));
+                let promised = Some(size).filter(|&size| size > 0 && (long.is_some() || size < ENDLESS));
                 let left = length.map(|length| length.saturating_sub(at));
                 let size = match left {
                     Some(left) if size == 0 && chunks_follow(reader, left)? => Some(0),
@@ -162,7 +186,12 @@ fn header(
                     None if size == 0 || long.is_none() && size >= ENDLESS => None,
                     _ => Some(size),
                 };
-                return Ok((chunk, format, size));
+                return Ok(Header {
+                    chunk,
+                    format,
+                    size,
+                    promised,
+                });
             }
             b"fmt " if size > MOST_FORMAT => return Err(wav("its format chunk is too long")),
             b"fmt " => {

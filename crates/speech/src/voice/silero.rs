@@ -38,7 +38,6 @@ impl Silero {
         };
         network().map_err(|source| Error::Voices {
             source: Box::new(source),
-            path: path.clone(),
         })
     }
 
