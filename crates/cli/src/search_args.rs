@@ -17,7 +17,7 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     beams: Option<u16>,
 
-    /// An n-gram language model for models that spell, in ARPA's format (KenLM, SRILM)
+    /// An n-gram language model for models that spell, in ARPA's format (KenLM, SRILM) or one of KenLM's binary formats
     #[arg(long, value_name = "FILE")]
     language_model: Option<PathBuf>,
 

@@ -1,0 +1,24 @@
+use super::arpa::Arpa;
+use super::*;
+
+const ARPA: &str = "\\data\\\nngram 1=5\nngram 2=2\n\n\\1-grams:\n-1.0\t<unk>\n-99\t<s>\t-0.5\n-0.7\t</s>\n\
+    -0.5\tyes\t-0.2\n-0.6\tno\t-0.3\n\n\\2-grams:\n-0.1\t<s> yes\n-0.2\tyes no\n\n\\end\\\n";
+
+#[test]
+fn longer_grams_come_first_and_shorter_ones_cost_what_the_file_says() {
+    let model = NGrams(Arc::new(Arpa::read(ARPA.as_bytes()).unwrap()));
+    let tens = |score: f32| score / std::f32::consts::LN_10;
+    let mut state = model.begin();
+    assert!((tens(model.score(&mut state, "yes")) + 0.1).abs() < 1e-6);
+    assert!((tens(model.score(&mut state, "no")) + 0.2).abs() < 1e-6);
+    assert!((tens(model.score(&mut state, "yes")) + 0.3 + 0.5).abs() < 1e-6); // back-off of "no"
+    assert!((tens(model.score(&mut state, "perhaps")) + 0.2 + 1.0).abs() < 1e-6);
+    assert!((tens(model.end(&state)) + 0.7).abs() < 1e-6);
+    for (bad, said) in [
+        ("hello", "neither an ARPA file"),
+        ("\\1-grams:\nx yes", "line 2"),
+        ("\\2-grams:\n-1 yes", "line 2"),
+    ] {
+        assert!(Arpa::read(bad.as_bytes()).unwrap_err().contains(said), "{bad}");
+    }
+}
