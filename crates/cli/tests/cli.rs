@@ -151,6 +151,17 @@ fn wrong_usage_exits_with_2() {
     let with = |more: &[&'static str]| [&asr, more].concat();
     check(&with(&["--freeze-encoder"]), &["--init"]);
     check(&with(&["--init", "m", "--inner", "2"]), &["cannot be used with"]);
+    for what in ["asr", "sounds", "translation", "g2p", "aligner", "tts", "vocoder"] {
+        check(
+            &["train", what, "--epochs", "0"],
+            &["--epochs", "a whole number, 1 or more"],
+        );
+    }
+    check(
+        &["train", "lm", "--steps", "0"],
+        &["--steps", "a whole number, 1 or more"],
+    );
+    check(&["train", "mnist", "--epochs", "0"], &["--epochs"]);
     check(
         &["run", "words", "-t", "sumarize"],
         &["no task `sumarize` (did you mean `summarize`"],

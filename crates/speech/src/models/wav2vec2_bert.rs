@@ -9,6 +9,7 @@ use serde_json::Value;
 use tch::Tensor;
 
 use super::States;
+use super::wav2vec2::INSTEAD;
 
 /// Spelled as in the published `config.json`.
 #[derive(Debug, Clone, Deserialize)]
@@ -98,6 +99,10 @@ impl Encoder {
             1 << 14,
         )?;
         let layers = size("num_hidden_layers", config.num_hidden_layers, 1 << 10)?;
+        // For training on what is hidden, which is not done here; a checkpoint keeps it.
+        if params.has(INSTEAD) == Some(true) {
+            let _kept = params.buffer(INSTEAD, &[hidden], Init::Uniform { bound: 1.0 })?;
+        }
         let projection = &(params / "feature_projection");
         Ok(Self {
             norm: LayerNorm::new(&(projection / "layer_norm"), input, config.layer_norm_eps)?,

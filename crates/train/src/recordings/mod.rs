@@ -93,10 +93,19 @@ pub fn read(path: &Path) -> Result<Vec<Recording>> {
 }
 
 /// The recordings of one part. What the data set does not assign is to be learned, but for `held_out` of it (a share
-/// of 1, chosen by `seed`), which validates where nothing else does.
+/// of 1, chosen by `seed`), which validates where nothing else does: of two recordings or more at least one, unless the
+/// share is 0, and never all.
 pub fn part(recordings: &[Recording], part: Part, held_out: f64, seed: u64) -> Vec<Recording> {
     let own = recordings.iter().any(|r| r.part == Some(Part::Validation));
-    let chosen = |number: usize| (mix(seed, &[number as u64]) % 10_000) as f64 / 10_000.0 < held_out;
+    let place = |number: usize| (mix(seed, &[number as u64]) % 10_000, number);
+    let open = (0..recordings.len()).filter(|&number| recordings[number].part != Some(Part::Test));
+    let places: Vec<(u64, usize)> = open.map(place).collect();
+    let (first, last) = (places.iter().min(), places.iter().max());
+    let chosen = |number: usize| {
+        let place = place(number);
+        let is_first = Some(&place) == first && held_out > 0.0;
+        Some(&place) != last && (is_first || place.0 as f64 / 10_000.0 < held_out)
+    };
     let of = |number: usize, recording: &Recording| match recording.part {
         Some(Part::Train) | None if !own && chosen(number) => Part::Validation,
         Some(part) => part,

@@ -191,4 +191,18 @@ fn parts_cover_everything_once() {
     assert_eq!(count(Part::Test), 50);
     assert!((20..45).contains(&count(Part::Validation)));
     assert_eq!(count(Part::Train) + count(Part::Validation), 150);
+    // However few there are, some are learned and one at least validates.
+    for seed in 0..50 {
+        for few in [2, 3, 9] {
+            let all = vec![recording(None); few];
+            let count = |of, held_out| part(&all, of, held_out, seed).len();
+            for share in [0.01, 0.1, 0.99] {
+                let validation = count(Part::Validation, share);
+                assert!((1..few).contains(&validation), "{few} {share} {seed}");
+                assert_eq!(count(Part::Train, share), few - validation);
+            }
+            assert_eq!(count(Part::Validation, 0.0), 0);
+        }
+        assert_eq!(part(&all[1..2], Part::Train, 0.5, seed).len(), 1);
+    }
 }

@@ -15,7 +15,7 @@ use sensorium::train::recipes::tts::aligner::{self, Settings};
 use serde_json::json;
 
 use super::display::Display;
-use super::options::{RunArgs, stopped};
+use super::options::{RunArgs, count, stopped};
 use super::tts::{SpeakerArgs, fresh, trainer};
 use crate::context::Context;
 use crate::print;
@@ -31,7 +31,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     lexicon: Option<PathBuf>,
     /// Passes over the recordings
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 20)]
     epochs: usize,
     /// Recordings a step
     #[arg(long, value_name = "N", default_value_t = 8)]

@@ -12,7 +12,7 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, share, stopped};
+use super::options::{RunArgs, count, share, stopped};
 use crate::context::Context;
 use crate::print;
 
@@ -29,7 +29,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..))]
     held_out: u32,
     /// Passes over the words
-    #[arg(long, value_name = "N", default_value_t = 15)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 15)]
     epochs: usize,
     /// Words a step
     #[arg(long, value_name = "N", default_value_t = 256)]

@@ -15,7 +15,7 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, share, stopped};
+use super::options::{RunArgs, count, share, stopped};
 use crate::context::Context;
 use crate::print;
 
@@ -64,7 +64,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     accumulate: usize,
     /// Steps
-    #[arg(long, value_name = "N", default_value_t = 2000)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 2000)]
     steps: usize,
     /// Steps between two validations
     #[arg(long, value_name = "N", default_value_t = 250)]

@@ -11,7 +11,7 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Map, Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, share, stopped};
+use super::options::{RunArgs, count, share, stopped};
 use super::sound_args::{ChangeArgs, DataArgs, fresh_features};
 use crate::context::Context;
 use crate::print;
@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 80, value_parser = clap::value_parser!(u32).range(8..=256))]
     bands: u32,
     /// Passes over the recordings
-    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 30)]
     epochs: usize,
     /// Recordings a step
     #[arg(long, value_name = "N", default_value_t = 16)]

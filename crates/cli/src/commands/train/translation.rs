@@ -15,7 +15,7 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, share, stopped};
+use super::options::{RunArgs, count, share, stopped};
 use crate::context::Context;
 use crate::print;
 
@@ -55,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 4096)]
     batch_tokens: usize,
     /// Passes over the pairs
-    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 30)]
     epochs: usize,
     /// Pairs with more tokens on a side are left out
     #[arg(long, value_name = "N", default_value_t = 256)]

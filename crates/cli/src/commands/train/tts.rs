@@ -12,7 +12,7 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, share, stopped};
+use super::options::{RunArgs, count, share, stopped};
 use crate::context::Context;
 use crate::print;
 
@@ -68,7 +68,7 @@ pub struct VoiceArgs {
     #[arg(long, value_name = "DIR")]
     alignments: Option<PathBuf>,
     /// Passes over the recordings
-    #[arg(long, value_name = "N", default_value_t = 40)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 40)]
     epochs: usize,
     /// Recordings a step
     #[arg(long, value_name = "N", default_value_t = 16)]
@@ -101,7 +101,7 @@ pub struct VocoderArgs {
     #[command(flatten)]
     speaker: SpeakerArgs,
     /// Passes over the recordings
-    #[arg(long, value_name = "N", default_value_t = 40)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 40)]
     epochs: usize,
     /// Pieces a step
     #[arg(long, value_name = "N", default_value_t = 16)]

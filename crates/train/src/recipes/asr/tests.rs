@@ -235,3 +235,33 @@ fn a_pretrained_encoder_becomes_a_recogniser() {
     );
     assert!(third.join(Trainer::MODEL).is_file());
 }
+
+#[test]
+fn what_a_checkpoint_has_for_its_pretraining_is_kept() {
+    tch::set_num_threads(1); // so small a network is only kept waiting by more
+    let dir = tempfile::tempdir().expect("a folder");
+    let corpus = corpus(dir.path(), ["one", "two"]);
+    let (config, features) = conformer(5);
+    let params = Params::fresh(5);
+    let extractor = Extractor::of(&features).expect("features");
+    SpeechEncoder::new(&config, &params, extractor).expect("a network");
+    let given = params.all().into_iter();
+    let mut tensors: Vec<(String, Tensor)> = given.map(|param| (param.name, param.tensor.detach())).collect();
+    let instead = "wav2vec2_bert.masked_spec_embed";
+    let kept = Tensor::linspace(-1.0, 1.0, 16, (Kind::Float, Device::Cpu));
+    tensors.push((instead.to_string(), kept.shallow_clone()));
+    let file = dir.path().join("model.safetensors");
+    sensorium_hub::save_safetensors(&file, &tensors, &Default::default()).expect("a file");
+    std::fs::write(dir.path().join("config.json"), config.to_string()).expect("a file");
+    let model = Model::in_folder("encoder", dir.path());
+    let start = Start::of(&model, &texts(&corpus), None, 3).expect("a checkpoint");
+    let out = dir.path().join("run");
+    let folder = RunFolder::create(&out).expect("a folder");
+    let settings = settings(start.model, features, 1);
+    let mut quiet = ();
+    let session = Session::new(folder, &mut quiet);
+    train(&settings, start.params, &start.vocabulary, &corpus, session).expect("a run");
+    let trained = Model::in_folder("trained", &out);
+    assert!(tensor(&trained, instead).equal(&kept));
+    CtcRecognizer::open(&trained, Device::Cpu, None).expect("a recogniser");
+}

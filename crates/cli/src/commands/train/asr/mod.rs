@@ -13,7 +13,7 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, factor, share, stopped};
+use super::options::{RunArgs, count, factor, share, stopped};
 use super::sound_args::{ChangeArgs, DataArgs, fresh_features};
 use crate::context::Context;
 use crate::print;
@@ -48,7 +48,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 80, value_parser = clap::value_parser!(u32).range(8..=256))]
     bands: u32,
     /// Passes over the recordings
-    #[arg(long, value_name = "N", default_value_t = 30)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 30)]
     epochs: usize,
     /// Recordings (or strings of them) a step
     #[arg(long, value_name = "N", default_value_t = 16)]
