@@ -205,6 +205,8 @@ impl Part {
             for word in words.iter_mut() {
                 (word.start, word.end) = (rounded(word.start), rounded(word.end));
             }
+            // What is compared with them, too: where a recording begins must not tell which of two equal times is less.
+            (segment.start, segment.end) = (rounded(segment.start), rounded(segment.end));
             lengths.fit(words, (&mut segment.start, &mut segment.end), before);
             if !words.is_empty() {
                 before = segment.end;
