@@ -1,9 +1,11 @@
 //! ARPA's format: n-grams in lines of text.
 
 use std::collections::HashMap;
-use std::io::BufRead;
+use std::io::{BufRead, ErrorKind};
 
 use super::Table;
+
+const NEITHER: &str = "is neither an ARPA file, as it has no `\\1-grams:`, nor a binary file of KenLM";
 
 /// The n-grams of a file.
 #[derive(Debug, Default)]
@@ -19,7 +21,11 @@ impl Arpa {
         let mut model = Self::default();
         let mut length = None;
         for (number, line) in (1..).zip(lines.lines()) {
-            let line = line.map_err(|error| format!("is damaged: {error}"))?;
+            let line = line.map_err(|error| match error.kind() {
+                ErrorKind::InvalidData if model.grams.is_empty() => NEITHER.to_string(),
+                ErrorKind::InvalidData => format!("is damaged: line {number} is no text in UTF-8"),
+                _ => format!("is damaged: {error}"),
+            })?;
             let line = line.trim();
             if let Some(name) = line.strip_prefix('\\') {
                 length = name
@@ -49,9 +55,7 @@ impl Arpa {
             model.grams.insert(ids, (score, backoff));
         }
         match model.grams.is_empty() {
-            true => Err(
-                "is neither an ARPA file, as it has no `\\1-grams:`, nor a binary file of KenLM".to_string(),
-            ),
+            true => Err(NEITHER.to_string()),
             false => Ok(model),
         }
     }

@@ -15,10 +15,13 @@ fn longer_grams_come_first_and_shorter_ones_cost_what_the_file_says() {
     assert!((tens(model.score(&mut state, "perhaps")) + 0.2 + 1.0).abs() < 1e-6);
     assert!((tens(model.end(&state)) + 0.7).abs() < 1e-6);
     for (bad, said) in [
-        ("hello", "neither an ARPA file"),
-        ("\\1-grams:\nx yes", "line 2"),
-        ("\\2-grams:\n-1 yes", "line 2"),
+        (&b"hello"[..], "neither an ARPA file"),
+        (b"\xff\xfe\n", "neither an ARPA file"),
+        (b"\\1-grams:\nx yes", "line 2"),
+        (b"\\1-grams:\n-1 yes\n-1 \xff", "line 3"),
+        (b"\\2-grams:\n-1 yes", "line 2"),
     ] {
-        assert!(Arpa::read(bad.as_bytes()).unwrap_err().contains(said), "{bad}");
+        let found = Arpa::read(bad).unwrap_err();
+        assert!(found.contains(said), "{found}");
     }
 }
