@@ -14,6 +14,10 @@
 #include <utility>
 #include <vector>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 namespace {
 
 // Fills `grads` with one owned tensor (or null) per input; returns false if the Rust side panicked.
@@ -67,5 +71,14 @@ bool sensorium_grad_enabled() { return at::GradMode::is_enabled(); }
 // Runs `body(context, begin, end)` over 0..n on libtorch's own threads, in pieces of at least `grain`.
 void sensorium_parallel_for(int64_t n, int64_t grain, void (*body)(void*, int64_t, int64_t), void* context) {
   at::parallel_for(0, n, grain, [&](int64_t begin, int64_t end) { body(context, begin, end); });
+}
+
+// Lets loops of the calling thread use so many threads from now on; returns how many it was before.
+int sensorium_set_loop_threads(int threads) {
+  const int before = at::get_num_threads();  // which also sets them when a thread asks first
+#ifdef _OPENMP
+  omp_set_num_threads(threads);
+#endif
+  return before;
 }
 }

@@ -19,6 +19,7 @@ unsafe extern "C" {
         drop: extern "C" fn(*mut c_void),
     );
     fn sensorium_grad_enabled() -> bool;
+    fn sensorium_set_loop_threads(threads: i32) -> i32;
     fn sensorium_parallel_for(
         n: i64,
         grain: i64,
@@ -100,6 +101,21 @@ pub fn grad_enabled() -> bool {
     unsafe { sensorium_grad_enabled() }
 }
 
+/// Calls `body` while libtorch's operations on the calling thread use that thread alone: for many that are so small that
+/// waiting for others, which may have no core, takes longer than the work.
+pub fn on_one_thread<T>(body: impl FnOnce() -> T) -> T {
+    struct Before(i32);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            // SAFETY: sets a number of the calling thread.
+            unsafe { sensorium_set_loop_threads(self.0) };
+        }
+    }
+    // SAFETY: as above.
+    let _before = Before(unsafe { sensorium_set_loop_threads(1) });
+    body()
+}
+
 /// Calls `body` on pieces of `0..n` of at least `grain`, on libtorch's own threads.
 ///
 /// libtorch's pool is used so that no second pool competes with it for the cores.
@@ -159,6 +175,16 @@ mod tests {
         let x = Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
         let y = with_backward(tch::no_grad(|| &x * 2.0), &[&x], |_| panic!("on purpose"));
         assert!(y.f_backward().is_err());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn one_thread_is_the_calling_one_and_others_come_back() {
+        tch::set_num_threads(3);
+        assert_eq!(on_one_thread(tch::get_num_threads), 1);
+        let panicked = catch_unwind(|| on_one_thread(|| panic!("on purpose")));
+        assert!(panicked.is_err());
+        assert_eq!(tch::get_num_threads(), 3);
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod widen;
 pub use allocator::{keep_compiled_shapes, keep_freed_memory};
 pub use attend::attend_one;
 pub use attend_many::attend_many;
-pub use bridge::{grad_enabled, parallel_for, with_backward};
+pub use bridge::{grad_enabled, on_one_thread, parallel_for, with_backward};
 pub use conv_line::LineConv;
 pub use conv_pool::conv_relu_pool;
 pub use gated::silu_mul;

@@ -182,7 +182,16 @@ mod tests {
     }
 
     fn heard(audio: &Audio, cuts: &[usize], options: &SpeechToTextOptions) -> (Vec<f32>, Heard) {
-        let mut intake = Intake::new((2, audio.rate()), 16_000, options, None).unwrap();
+        heard_by(None, audio, cuts, options)
+    }
+
+    fn heard_by(
+        silero: Option<&Silero>,
+        audio: &Audio,
+        cuts: &[usize],
+        options: &SpeechToTextOptions,
+    ) -> (Vec<f32>, Heard) {
+        let mut intake = Intake::new((2, audio.rate()), 16_000, options, silero).unwrap();
         let mut left = audio.samples();
         for frames in cuts {
             let (now, later) = left.split_at((frames * 2).min(left.len()));
@@ -196,6 +205,33 @@ mod tests {
         let mut samples = vec![0.0; heard.samples.count()];
         heard.samples.read(0, &mut samples).unwrap();
         (samples, heard)
+    }
+
+    #[test]
+    fn a_detector_that_is_given_decides() {
+        let folder = tempfile::tempdir().unwrap();
+        let audio = recording(22_050);
+        let options = SpeechToTextOptions {
+            voice_activity: Some(VoiceActivity::default()),
+            ..SpeechToTextOptions::default()
+        };
+        let unfiltered = SpeechToTextOptions {
+            voice_activity: None,
+            ..options.clone()
+        };
+        let (all, whole) = heard(&audio, &[], &unfiltered);
+        // Of a published one's shape: it says the same of everything.
+        let given = |bias| {
+            let file = folder.path().join("silero_vad_16k.safetensors");
+            Silero::write_constant(&file, bias);
+            let silero = Silero::open(folder.path()).unwrap();
+            heard_by(Some(&silero), &audio, &[5000; 9], &options)
+        };
+        let (samples, heard) = given(9.0);
+        assert_eq!(heard.voices.spans.len(), 1);
+        assert!((heard.seconds - whole.seconds).abs() < 1e-6 && samples == all);
+        let (samples, heard) = given(-9.0);
+        assert!(samples.is_empty() && heard.voices.spans.is_empty());
     }
 
     #[test]

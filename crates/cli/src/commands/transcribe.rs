@@ -69,8 +69,8 @@ pub struct Args {
     #[arg(long)]
     no_vad: bool,
 
-    /// Find pauses by Silero's detector: its silero_vad_16k.safetensors, or the folder that it is in [default: a detector
-    /// that is built in]
+    /// Leave out pauses that Silero's detector finds: its silero_vad_16k.safetensors, or the folder that it is in; where
+    /// Moonshine cuts long speech is not its matter [default: a detector that is built in]
     #[arg(long, value_name = "PATH", conflicts_with = "no_vad")]
     vad: Option<PathBuf>,
 

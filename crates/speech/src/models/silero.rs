@@ -2,7 +2,7 @@
 //! convolutions over it, and an LSTM from window to window.
 //! Reference: `tinygrad_model.py` of <https://github.com/snakers4/silero-vad>.
 
-use sensorium_blocks::{Init, Linear, Params, ParamsError};
+use sensorium_blocks::{Conv1d, Conv1dShape, Init, Linear, Params, ParamsError};
 use tch::{Kind, Tensor};
 
 /// The sizes of a [`Silero`].
@@ -36,22 +36,11 @@ const STRIDES: [i64; 4] = [1, 2, 2, 1];
 pub struct Silero {
     sizes: Sizes,
     /// Cosines, then sines.
-    waves: Linear,
-    convs: [Conv; 4],
+    waves: Conv1d,
+    convs: Vec<Conv1d>,
     cell: Cell,
     /// Weights of the hidden state, and a bias.
     head: (Vec<f32>, f32),
-}
-
-/// A convolution over three moments, and one at each end that is not there, with a ReLU.
-///
-/// A window has four moments at most: as products of a few rows they need none of libtorch's threads, which would be
-/// waited for longer than they work.
-#[derive(Debug)]
-struct Conv {
-    /// From `[moments, 3 · in]`.
-    layer: Linear,
-    stride: i64,
 }
 
 /// An LSTM's cell. It takes single steps, which are too short for libtorch's threads.
@@ -77,28 +66,24 @@ impl Silero {
     /// If the checkpoint lacks a tensor or has it with another shape.
     pub fn new(params: &Params, sizes: Sizes) -> Result<Self, ParamsError> {
         let (bins, hidden) = (sizes.spectrum / 2 + 1, sizes.channels[3]);
-        let waves = (params / "stft_conv").weight("weight", &[2 * bins, 1, sizes.spectrum], Init::FanIn)?;
-        let [first, second, third, fourth] = sizes.channels;
-        let conv = |number: usize, inputs, outputs| {
-            Conv::new(
-                &(params / &format!("conv{number}")),
-                inputs,
-                outputs,
-                STRIDES[number - 1],
-            )
+        let conv = |name: &str, [inputs, outputs, size]: [i64; 3], bias| {
+            let shape = Conv1dShape::new(inputs, outputs, size);
+            Conv1d::new(&(params / name), shape, bias, Init::FanIn)
         };
+        let mut inputs = bins;
+        let mut convs = Vec::new();
+        for (number, (outputs, stride)) in (1..).zip(sizes.channels.into_iter().zip(STRIDES)) {
+            let layer = conv(&format!("conv{number}"), [inputs, outputs, 3], true)?;
+            convs.push(layer.strided(stride).padded(1));
+            inputs = outputs;
+        }
         let head = params / "final_conv";
         let weight = head.weight("weight", &[1, hidden, 1], Init::FanIn)?;
         let bias = head.weight("bias", &[1], Init::Const(0.0))?;
         Ok(Self {
             sizes,
-            waves: Linear::tied(&waves.squeeze_dim(1)),
-            convs: [
-                conv(1, bins, first)?,
-                conv(2, first, second)?,
-                conv(3, second, third)?,
-                conv(4, third, fourth)?,
-            ],
+            waves: conv("stft_conv", [1, 2 * bins, sizes.spectrum], false)?.strided(sizes.spectrum / 2),
+            convs,
             cell: Cell::new(&(params / "lstm_cell"), hidden)?,
             head: (numbers(&weight), numbers(&bias)[0]),
         })
@@ -118,39 +103,27 @@ impl Silero {
         }
     }
 
-    /// How likely there is a voice in a window, which comes with what is before it, `[context + window]`.
-    pub fn forward(&self, window: &Tensor, state: &mut State) -> f32 {
-        let spectrum = self.sizes.spectrum;
-        let x = window.unsqueeze(0).reflection_pad1d([0, spectrum / 4]);
-        let x = x.squeeze_dim(0).unfold(0, spectrum, spectrum / 2); // [moments, spectrum]
-        let waves = self.waves.forward(&x).chunk(2, 1);
-        let mut x = (waves[0].square() + waves[1].square()).sqrt(); // [moments, bins]
+    /// How likely there is a voice in each of several windows, one after the other; they come with what is before them,
+    /// `[windows, context + window]`.
+    pub fn forward(&self, windows: &Tensor, state: &mut State) -> Vec<f32> {
+        let x = windows
+            .unsqueeze(1)
+            .reflection_pad1d([0, self.sizes.spectrum / 4]);
+        let waves = self.waves.forward(&x).chunk(2, 1); // [windows, bins, 4] each
+        let mut x = (waves[0].square() + waves[1].square()).sqrt();
         for conv in &self.convs {
-            x = conv.forward(&x);
+            x = conv.forward(&x).relu();
         }
-        let mut gates = numbers(&self.cell.input.forward(&x)); // one moment is left
-        self.cell.step(&mut gates, state);
+        let mut gates = numbers(&self.cell.input.forward(&x.squeeze_dim(-1)));
+        let steps = gates.chunks_exact_mut(self.cell.hidden.len() / self.head.0.len());
+        steps.map(|gates| self.step(gates, state)).collect()
+    }
+
+    fn step(&self, gates: &mut [f32], state: &mut State) -> f32 {
+        self.cell.step(gates, state);
         let (weights, bias) = &self.head;
         let pairs = state.hidden.iter().zip(weights);
         sigmoid(pairs.map(|(x, weight)| x.max(0.0) * weight).sum::<f32>() + bias)
-    }
-}
-
-impl Conv {
-    fn new(params: &Params, inputs: i64, outputs: i64, stride: i64) -> Result<Self, ParamsError> {
-        let weight = params.weight("weight", &[outputs, inputs, 3], Init::FanIn)?;
-        let bias = params.weight("bias", &[outputs], Init::Const(0.0))?;
-        Ok(Self {
-            layer: Linear::tied(&weight.reshape([outputs, -1])).adding(bias),
-            stride,
-        })
-    }
-
-    /// From `[moments, in]` to `[moments / stride, out]`.
-    fn forward(&self, x: &Tensor) -> Tensor {
-        let around = x.constant_pad_nd([0, 0, 1, 1]);
-        let moments = around.unfold(0, 3, self.stride); // [moments / stride, in, 3]
-        self.layer.forward(&moments.flatten(1, 2)).relu()
     }
 }
 

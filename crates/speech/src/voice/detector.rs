@@ -7,6 +7,9 @@ pub(crate) trait Detector {
     /// Samples of a frame.
     fn frame(&self) -> usize;
 
+    /// Frames that are judged at once, so that how a recording comes changes nothing; fewer at its end.
+    fn together(&self) -> usize;
+
     /// The likeliest moment of a recording that is too short for a pause, if there may be a word in it.
     fn least_of_short(&self) -> f32;
 
@@ -26,6 +29,10 @@ impl BuiltIn {
 impl Detector for BuiltIn {
     fn frame(&self) -> usize {
         256
+    }
+
+    fn together(&self) -> usize {
+        1
     }
 
     /// Single words, cut off closely, have 0.45 and more, silence, hum and quiet noise less than 0.38.

@@ -44,7 +44,7 @@ impl<'a> VoiceFilter<'a> {
     pub fn push(&mut self, samples: &[f32], voiced: &mut Vec<f32>) -> Result<(), AudioError> {
         self.waiting.extend_from_slice(samples);
         self.resampler.push(samples, &mut self.unheard)?;
-        self.judge();
+        self.judge(self.detector.frame() * self.detector.together());
         self.pass_sure(voiced);
         Ok(())
     }
@@ -54,9 +54,10 @@ impl<'a> VoiceFilter<'a> {
         let length = (self.before + self.waiting.len()) as f64 / f64::from(self.rate);
         self.resampler.finish(&mut self.unheard)?;
         let frame = self.detector.frame();
+        self.judge(frame * self.detector.together());
         self.unheard
             .resize(self.unheard.len().next_multiple_of(frame), 0.0);
-        self.judge();
+        self.judge(self.unheard.len());
         if length <= self.found.shortest() {
             let long_enough = length >= self.found.activity.least_voice;
             if long_enough && self.found.likeliest < self.detector.least_of_short() {
@@ -70,15 +71,14 @@ impl<'a> VoiceFilter<'a> {
         Ok(voices)
     }
 
-    /// Judges the frames that have come as a whole.
-    fn judge(&mut self) {
-        let frame = self.detector.frame();
-        let whole = self.unheard.len() / frame * frame;
-        let found = &mut self.found;
-        self.detector
-            .judge(&mut self.unheard[..whole], &mut |likelihood| {
-                found.judge(likelihood)
-            });
+    /// Judges so many samples at a time, as long as there are as many.
+    fn judge(&mut self, together: usize) {
+        let whole = self.unheard.len() / together.max(1) * together;
+        for samples in self.unheard[..whole].chunks_mut(together.max(1)) {
+            let found = &mut self.found;
+            self.detector
+                .judge(samples, &mut |likelihood| found.judge(likelihood));
+        }
         self.unheard.drain(..whole);
     }
 
