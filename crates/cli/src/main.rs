@@ -10,6 +10,7 @@ mod commands;
 mod context;
 mod inputs;
 mod interrupt;
+mod numbers;
 mod outputs;
 mod predict;
 mod print;

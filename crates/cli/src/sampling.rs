@@ -4,6 +4,8 @@ use anyhow::Result;
 use sensorium::generation::{GenerationConfig, OneOrMany};
 use serde_json::json;
 
+use crate::numbers::finite;
+
 /// How tokens are chosen; what is not given comes from the model's own settings.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "Generation")]
@@ -89,10 +91,4 @@ impl SamplingArgs {
         config.validate()?;
         Ok(config)
     }
-}
-
-/// A number: JSON has no infinities.
-fn finite(text: &str) -> Result<f64, String> {
-    let number = text.parse::<f64>().ok().filter(|x| x.is_finite());
-    number.ok_or_else(|| "expected a number".to_owned())
 }

@@ -6,6 +6,8 @@ use anyhow::Result;
 use sensorium::SpeechToTextOptions;
 use sensorium::speech::{BeamSearch, NGrams};
 
+use crate::numbers::finite;
+
 /// How texts are searched.
 #[derive(Debug, clap::Args)]
 pub struct SearchArgs {
@@ -25,6 +27,8 @@ pub struct SearchArgs {
     #[arg(
         long,
         value_name = "FACTOR",
+        value_parser = finite,
+        allow_negative_numbers = true,
         default_value_t = 0.5,
         requires = "language_model"
     )]
@@ -34,6 +38,8 @@ pub struct SearchArgs {
     #[arg(
         long,
         value_name = "BONUS",
+        value_parser = finite,
+        allow_negative_numbers = true,
         default_value_t = 1.5,
         requires = "language_model"
     )]

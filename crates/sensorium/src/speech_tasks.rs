@@ -59,23 +59,28 @@ fn transcription(spoken: Spoken) -> Output {
 
 fn chunk(caption: Caption) -> Chunk {
     let word = |word: Piece| Word {
-        timestamp: (word.start, word.end),
+        timestamp: (moment(word.start), moment(word.end)),
         chars: word.letters.iter().map(Char::from).collect(),
         text: word.text,
     };
     Chunk {
-        timestamp: (caption.start, caption.end),
+        timestamp: (moment(caption.start), moment(caption.end)),
         text: caption.text,
         words: caption.words.into_iter().map(word).collect(),
     }
+}
+
+/// To microseconds: without what sums of times leave in the last places.
+fn moment(seconds: f64) -> f64 {
+    (seconds * 1e6).round() / 1e6
 }
 
 impl From<&Piece> for Char {
     fn from(letter: &Piece) -> Self {
         Self {
             text: letter.text.clone(),
-            start: letter.start,
-            end: letter.end,
+            start: moment(letter.start),
+            end: moment(letter.end),
         }
     }
 }

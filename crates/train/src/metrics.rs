@@ -87,10 +87,13 @@ impl ConfusionMatrix {
         (0..self.counts.len()).map(class).collect()
     }
 
-    /// The mean F1 of the classes, each counting the same.
+    /// The mean F1 of the classes, each counting the same; those that no example has and none was taken for are left out.
     pub fn macro_f1(&self) -> f64 {
+        let occurs =
+            |&i: &usize| self.counts[i].iter().any(|&n| n > 0) || self.counts.iter().any(|row| row[i] > 0);
         let classes = self.per_class();
-        classes.iter().map(|c| c.f1).sum::<f64>() / classes.len().max(1) as f64
+        let found: Vec<f64> = (0..classes.len()).filter(occurs).map(|i| classes[i].f1).collect();
+        found.iter().sum::<f64>() / found.len().max(1) as f64
     }
 }
 
@@ -124,6 +127,16 @@ mod tests {
         assert_eq!((one.precision, one.recall, one.f1), (2.0 / 3.0, 1.0, 0.8));
         assert_eq!((two.precision, two.recall, two.f1), (0.0, 0.0, 0.0));
         assert!((matrix.macro_f1() - (0.75 + 0.8) / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn classes_that_do_not_occur_do_not_count() {
+        let mut matrix = ConfusionMatrix::new(9);
+        matrix.add(1, 1);
+        matrix.add(4, 4);
+        assert_eq!(matrix.macro_f1(), 1.0);
+        matrix.add(4, 6); // taken for one that does not occur
+        assert!((matrix.macro_f1() - (1.0 + 2.0 / 3.0 + 0.0) / 3.0).abs() < 1e-12);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::normalizer::{Compared, Normalizer, Tally};
 use super::recordings::{LeftOut, RecordingArgs};
 use crate::context::Context;
+use crate::numbers::count;
 use crate::search_args::SearchArgs;
 use crate::{print, progress};
 
@@ -25,10 +26,10 @@ pub struct Args {
     #[command(flatten)]
     recordings: RecordingArgs,
     /// Hear this many strings of recordings, with silence in between, in the place of single ones
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     strings: Option<usize>,
     /// The most recordings of a string
-    #[arg(long, value_name = "N", default_value_t = 10, requires = "strings")]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 10, requires = "strings")]
     join: usize,
     /// The language that is spoken, e.g. en [default: the model finds it]
     #[arg(long, value_name = "LANGUAGE")]

@@ -15,9 +15,10 @@ use sensorium::train::recipes::tts::aligner::{self, Settings};
 use serde_json::json;
 
 use super::display::Display;
-use super::options::{RunArgs, count, stopped};
+use super::options::{RunArgs, stopped};
 use super::tts::{SpeakerArgs, fresh, trainer};
 use crate::context::Context;
+use crate::numbers::count;
 use crate::print;
 
 /// The settings of a run.
@@ -34,7 +35,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = count, default_value_t = 20)]
     epochs: usize,
     /// Recordings a step
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 8)]
     batch_size: usize,
     /// Features of a phoneme, and of a frame
     #[arg(long, value_name = "N", default_value_t = 96, value_parser = clap::value_parser!(u32).range(2..=4096))]

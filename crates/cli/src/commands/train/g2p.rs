@@ -12,8 +12,9 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, count, share, stopped};
+use super::options::{RunArgs, share, stopped};
 use crate::context::Context;
+use crate::numbers::count;
 use crate::print;
 
 /// The settings of a run.
@@ -32,7 +33,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = count, default_value_t = 15)]
     epochs: usize,
     /// Words a step
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 256)]
     batch_size: usize,
     /// Features of a state
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u32).range(4..=4096))]

@@ -15,8 +15,9 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, count, share, stopped};
+use super::options::{RunArgs, share, stopped};
 use crate::context::Context;
+use crate::numbers::count;
 use crate::print;
 
 /// The settings of a run.
@@ -58,7 +59,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 64)]
     block: usize,
     /// Examples a step
-    #[arg(long, value_name = "N", default_value_t = 12)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 12)]
     batch_size: usize,
     /// Parts that a step's examples are computed in, to save memory
     #[arg(long, value_name = "N", default_value_t = 1)]

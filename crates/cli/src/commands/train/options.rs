@@ -135,12 +135,6 @@ pub fn factor(text: &str) -> Result<f64, String> {
     number_where(text, |x| (0.0..=5.0).contains(&x), "a number from 0 to 5")
 }
 
-/// A whole number from 1 on.
-pub fn count(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| "expected a whole number, 1 or more".to_string())
-}
-
 /// A number from 0 to below 1.
 pub fn share(text: &str) -> Result<f64, String> {
     number_where(text, |x| (0.0..1.0).contains(&x), "a number from 0 to below 1")

@@ -11,9 +11,10 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Map, Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, count, share, stopped};
+use super::options::{RunArgs, share, stopped};
 use super::sound_args::{ChangeArgs, DataArgs, fresh_features};
 use crate::context::Context;
+use crate::numbers::count;
 use crate::print;
 
 /// The settings of a run.
@@ -45,7 +46,7 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = count, default_value_t = 30)]
     epochs: usize,
     /// Recordings a step
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 16)]
     batch_size: usize,
     #[command(flatten)]
     change: ChangeArgs,

@@ -15,8 +15,9 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, count, share, stopped};
+use super::options::{RunArgs, share, stopped};
 use crate::context::Context;
+use crate::numbers::count;
 use crate::print;
 
 /// The settings of a run.

@@ -12,8 +12,9 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, count, share, stopped};
+use super::options::{RunArgs, share, stopped};
 use crate::context::Context;
+use crate::numbers::count;
 use crate::print;
 
 /// The recordings of one speaker.
@@ -71,7 +72,7 @@ pub struct VoiceArgs {
     #[arg(long, value_name = "N", value_parser = count, default_value_t = 40)]
     epochs: usize,
     /// Recordings a step
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 16)]
     batch_size: usize,
     /// Features of a state
     #[arg(long, value_name = "N", default_value_t = 192, value_parser = clap::value_parser!(u32).range(2..=4096))]
@@ -104,7 +105,7 @@ pub struct VocoderArgs {
     #[arg(long, value_name = "N", value_parser = count, default_value_t = 40)]
     epochs: usize,
     /// Pieces a step
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 16)]
     batch_size: usize,
     /// Frames of a piece
     #[arg(long, value_name = "N", default_value_t = 64)]

@@ -13,9 +13,10 @@ use sensorium::train::{LearningRate, Optimizer, Outcome, Schedule, Trainer, Trai
 use serde_json::{Value, json};
 
 use super::display::Display;
-use super::options::{RunArgs, count, factor, share, stopped};
+use super::options::{RunArgs, factor, share, stopped};
 use super::sound_args::{ChangeArgs, DataArgs, fresh_features};
 use crate::context::Context;
+use crate::numbers::count;
 use crate::print;
 
 /// The settings of a run.
@@ -51,10 +52,10 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = count, default_value_t = 30)]
     epochs: usize,
     /// Recordings (or strings of them) a step
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 16)]
     batch_size: usize,
     /// Join up to this many recordings with silence in between
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", value_parser = count, default_value_t = 1)]
     join: usize,
     /// Cut recordings into words where there are pauses between all of them, which --join puts together anew;
     /// whole recordings validate
@@ -220,7 +221,7 @@ fn settings(args: &Args, model: Value, features: Value, shaping: Shaping, contex
 fn shaping(args: &Args) -> Shaping {
     Shaping {
         cut: args.cut,
-        join: args.join.max(1),
+        join: args.join,
         gaps: args.join > 1 && !args.cut, // words bring their pauses
         distortion: args.change.distortion(),
         masks: args.change.masks(),
