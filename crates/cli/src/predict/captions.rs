@@ -58,7 +58,7 @@ impl Captions {
         }
     }
 
-    /// Says so if several results would go to one place.
+    /// Says so if several results would go to one place, or the only one to a folder that is not there.
     pub fn check(&self, several: bool) -> Result<()> {
         let one = self.kind != Kind::Json && self.kind != Kind::Captions(Format::Text);
         match &self.place {
@@ -73,6 +73,16 @@ impl Captions {
                     out.display()
                 )
             }
+            Place::Path(out) if !several => match out.parent() {
+                Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+                    bail!(
+                        "{} cannot be written: there is no folder {}",
+                        out.display(),
+                        folder.display()
+                    )
+                }
+                _ => Ok(()),
+            },
             _ => Ok(()),
         }
     }
