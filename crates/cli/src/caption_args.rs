@@ -93,6 +93,11 @@ impl CaptionArgs {
                 "--json and --format name two kinds of file: give one of them",
             ));
         }
+        if json && self.format.is_none() && matches!(self.named(), Some(Kind::Captions(_))) {
+            return Err(usage::wrong(
+                "--json and the name in --out stand for two kinds of file: give one of them",
+            ));
+        }
         let is_cut = matches!(kind, Some(Kind::Captions(Format::Srt | Format::Vtt)));
         if self.shape() != Shape::default() && !is_cut {
             return Err(usage::wrong(
@@ -112,7 +117,7 @@ impl CaptionArgs {
             Some(FormatName::Lrc) => Kind::Captions(Format::Lrc),
             None if self.out.is_none() && !self.beside => return None,
             None if json => Kind::Json,
-            None => self.by_name(),
+            None => self.named().unwrap_or(Kind::Captions(Format::Text)),
         };
         let place = match &self.out {
             _ if self.beside => Place::Beside,
@@ -122,17 +127,17 @@ impl CaptionArgs {
         Some(Captions::new((kind, self.format.is_some()), self.shape(), place))
     }
 
-    /// The kind of file that the name in `--out` stands for.
-    fn by_name(&self) -> Kind {
-        let ending = self.out.as_ref().and_then(|out| out.extension());
-        let ending = ending.map(|ending| ending.to_ascii_lowercase());
-        Kind::Captions(match ending.as_ref().and_then(|ending| ending.to_str()) {
-            Some("json") => return Kind::Json,
-            Some("srt") => Format::Srt,
-            Some("vtt") => Format::Vtt,
-            Some("tsv") => Format::Tsv,
-            Some("lrc") => Format::Lrc,
-            _ => Format::Text,
-        })
+    /// The kind of file that the name in `--out` stands for, if it stands for one.
+    fn named(&self) -> Option<Kind> {
+        let ending = self.out.as_ref()?.extension()?.to_ascii_lowercase();
+        Some(Kind::Captions(match ending.to_str()? {
+            "json" => return Some(Kind::Json),
+            "srt" => Format::Srt,
+            "vtt" => Format::Vtt,
+            "tsv" => Format::Tsv,
+            "lrc" => Format::Lrc,
+            "txt" => Format::Text,
+            _ => return None,
+        }))
     }
 }

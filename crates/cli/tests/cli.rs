@@ -162,6 +162,16 @@ fn wrong_usage_exits_with_2() {
         &["--steps", "a whole number, 1 or more"],
     );
     check(&["train", "mnist", "--epochs", "0"], &["--epochs"]);
+    for out in ["a.srt", "a.VTT", "a.tsv", "a.lrc", "a.txt"] {
+        check(
+            &["transcribe", "x.wav", "--json", "--out", out],
+            &["--json and the name in --out"],
+        );
+        check(
+            &["align", "x.wav", "--text", "one", "--json", "--out", out],
+            &["--json and the name in --out"],
+        );
+    }
     check(
         &["run", "words", "-t", "sumarize"],
         &["no task `sumarize` (did you mean `summarize`"],

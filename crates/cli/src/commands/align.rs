@@ -12,6 +12,9 @@ use crate::caption_args::{self, CaptionArgs};
 use crate::context::Context;
 use crate::{inputs, print, usage};
 
+/// The most samples of a recording, which is heard as a whole: 1 GiB of them.
+const MOST_SAMPLES: usize = 1 << 28;
+
 /// The flags of `align`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -76,7 +79,7 @@ pub fn run(args: &Args, context: &Context) -> Result<ExitCode> {
     }
     let words = recognizer
         .align(&audio, &text)
-        .with_context(|| format!("cannot align {name}"))?;
+        .with_context(|| format!("cannot align {said}"))?;
     for word in words.iter().filter(|word| word.score == 0.0) {
         context.note(&format!("the model knows no letter of `{}`", word.piece.text));
     }
@@ -115,7 +118,7 @@ fn read(path: &Path) -> Result<(Audio, Option<Damage>), AudioError> {
         true => AudioStream::new(io::stdin())?,
         false => AudioStream::open(path)?,
     };
-    let audio = stream.collect()?;
+    let audio = stream.collect_at_most(MOST_SAMPLES)?;
     match audio.frames() {
         0 => Err(AudioError::NoSamples),
         _ => Ok((audio, stream.damage())),

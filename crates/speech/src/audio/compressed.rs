@@ -1,5 +1,7 @@
 //! FLAC, MP3, Ogg Vorbis, AAC and the rarer WAVs, by `symphonia`.
 
+use std::ops::Range;
+
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
@@ -9,7 +11,8 @@ use symphonia::core::meta::MetadataOptions;
 use symphonia::core::units::Timestamp;
 
 use super::AudioError;
-use super::edit::Edit;
+use super::cut::Cut;
+use super::edit::{self, Edit};
 
 /// A recording, packet by packet.
 pub(super) struct Packets {
@@ -37,6 +40,9 @@ pub(super) struct Packets {
     first: Vec<f32>,
 }
 
+/// Numbers of frames that are believed: 0 and the highest ones stand for an unknown number.
+const COUNTS: Range<u64> = 1..u32::MAX as u64;
+
 fn damaged(problem: impl ToString) -> AudioError {
     AudioError::Damaged {
         problem: problem.to_string(),
@@ -47,11 +53,18 @@ impl Packets {
     /// Reads up to the first packet that is to be heard.
     pub fn open(mut source: Box<dyn MediaSource>) -> Result<Self, AudioError> {
         let is_seekable = source.is_seekable();
-        let edit = match is_seekable {
-            true => Edit::find(&mut source)?,
-            false => None,
-        };
+        let (mut found, mut is_fragmented) = (None, false);
         if is_seekable {
+            if edit::lacks_movie(&mut source)? {
+                return Err(damaged(
+                    "it is an MP4 that is cut: what says where its sound lies is missing",
+                ));
+            }
+            found = Edit::find(&mut source)?;
+            is_fragmented = edit::is_fragmented(&mut source)?;
+            if let Some(length) = edit::promised_end(&mut source)? {
+                source = Box::new(Cut { source, length });
+            }
             source.rewind()?;
         }
         let stream = MediaSourceStream::new(source, Default::default());
@@ -67,30 +80,42 @@ impl Packets {
             .ok_or(AudioError::Unknown)?;
         let params = track.codec_params.as_ref().and_then(|params| params.audio());
         let params = params.ok_or(AudioError::Unknown)?;
-        let decoder =
-            symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default());
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(params, &AudioDecoderOptions::default())
+            .map_err(damaged)?;
+        // An MP4 may name another rate than that of its AAC, and counts frames by it.
+        let rate = decoder.codec_params().sample_rate;
+        let whole = track
+            .num_frames
+            .filter(|frames| COUNTS.contains(frames) && !is_fragmented && rate == params.sample_rate);
         let kind = format.format_info().short_name;
         let is_counted = match kind {
             "mp1" | "mp2" | "mp3" => track.delay.is_some(),
             "aac" => false,
-            _ => true,
+            _ => whole.is_some(),
         };
-        let (skip, length) = match (edit, params.sample_rate) {
+        let (skip, length) = match (found, rate) {
             (Some(edit), Some(rate)) => edit.frames(rate),
             _ => (0, None),
         };
+        let behind = whole.map(|whole| whole.saturating_sub(skip));
+        let frames = length
+            .into_iter()
+            .chain(behind)
+            .filter(|frames| COUNTS.contains(frames))
+            .min();
         let mut packets = Self {
             track: track.id,
-            frames: length.or(track.num_frames),
+            frames,
             is_counted,
             skip,
-            left: length.unwrap_or(u64::MAX),
+            left: frames.filter(|_| found.is_some()).unwrap_or(u64::MAX),
             heard: 0,
             // The last page of an Ogg file, if it is there, counts the samples.
             cut: kind == "ogg" && is_seekable && track.num_frames.is_none(),
             gap: None,
             next: (kind == "flac").then_some(Timestamp::ZERO),
-            decoder: decoder.map_err(damaged)?,
+            decoder,
             format,
             shape: None,
             first: Vec::new(),

@@ -54,7 +54,7 @@ impl Edit {
         media: &Range<u64>,
     ) -> io::Result<Option<Self>> {
         let list = content(file, track.clone(), &[b"edts", b"elst"])?;
-        let (Some((clock, ticks)), Some((movie_clock, _))) = (
+        let (Some(clock), Some(movie_clock)) = (
             clock(&content(file, media.clone(), &[b"mdhd"])?),
             clock(&content(file, movie.clone(), &[b"mvhd"])?),
         ) else {
@@ -69,17 +69,15 @@ impl Edit {
         let (Some((length, skip)), None) = (entries.next(), entries.next()) else {
             return Ok(None);
         };
-        let there = (ticks > 0).then(|| ticks.saturating_sub(skip));
         // A coarser clock may say an end that is a tick early.
         let late = u128::from(clock != movie_clock);
         let clocks = (u128::from(clock), u128::from(movie_clock));
         let told = (u128::from(length) + late) * clocks.0 / clocks.1;
-        let told = (length > 0).then(|| u64::try_from(told).unwrap_or(u64::MAX));
-        Ok(Some(Self {
-            clock,
-            skip,
-            length: there.into_iter().chain(told).min(),
-        }))
+        // Where the writer did not know it, it is 0 or all ones.
+        let length = (1..nothing)
+            .contains(&length)
+            .then(|| u64::try_from(told).unwrap_or(u64::MAX));
+        Ok(Some(Self { clock, skip, length }))
     }
 
     /// What iTunes says: samples before the recording, behind it, and of it, in hexadecimal digits.
@@ -88,7 +86,7 @@ impl Edit {
         movie: &Range<u64>,
         media: &Range<u64>,
     ) -> io::Result<Option<Self>> {
-        let Some((clock, _)) = clock(&content(file, media.clone(), &[b"mdhd"])?) else {
+        let Some(clock) = clock(&content(file, media.clone(), &[b"mdhd"])?) else {
             return Ok(None);
         };
         let Some(user) = child(file, movie.clone(), b"udta")? else {
@@ -128,12 +126,39 @@ impl Edit {
     }
 }
 
-/// Ticks of a second, and how many there are, of `mdhd` and `mvhd`.
-fn clock(content: &[u8]) -> Option<(u32, u64)> {
-    let (at, size) = if content.first()? == &1 { (20, 8) } else { (12, 4) };
+/// Whether a file begins as an MP4 does, but what says where its sound lies is not there as a whole. A picture in such
+/// a file has `meta` instead.
+pub(super) fn lacks_movie(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    let end = file.seek(SeekFrom::End(0))?;
+    file.rewind()?;
+    let mut head = Vec::new();
+    file.by_ref().take(8).read_to_end(&mut head)?;
+    let is_there = |(name, _): &Atom| matches!(name, b"moov" | b"meta");
+    Ok(head.get(4..) == Some(b"ftyp") && !atoms(file, 0..end)?.iter().any(is_there))
+}
+
+/// Whether the sound is in fragments: nothing that comes before them counts them.
+pub(super) fn is_fragmented(file: &mut (impl Read + Seek)) -> io::Result<bool> {
+    let end = file.seek(SeekFrom::End(0))?;
+    match child(file, 0..end, b"moov")? {
+        Some(movie) => Ok(child(file, movie, b"mvex")?.is_some()),
+        None => Ok(false),
+    }
+}
+
+/// Where an MP4 would end that is cut within its samples.
+pub(super) fn promised_end(file: &mut (impl Read + Seek)) -> io::Result<Option<u64>> {
+    let end = file.seek(SeekFrom::End(0))?;
+    let at = atoms(file, 0..end)?.last().map_or(0, |(_, content)| content.end);
+    let cut = atom(file, at..end)?.filter(|(name, content)| name == b"mdat" && content.end > end);
+    Ok(cut.map(|(_, content)| content.end))
+}
+
+/// Ticks of a second, of `mdhd` and `mvhd`.
+fn clock(content: &[u8]) -> Option<u32> {
+    let at = if content.first()? == &1 { 20 } else { 12 };
     let clock = number(content.get(at..at + 4)?) as u32;
-    let ticks = number(content.get(at + 4..at + 4 + size)?);
-    (clock > 0).then_some((clock, ticks))
+    (clock > 0).then_some(clock)
 }
 
 fn named(name: &'static [u8; 4]) -> impl Fn(&Atom) -> bool {
@@ -164,27 +189,30 @@ fn content(file: &mut (impl Read + Seek), mut place: Range<u64>, path: &[&[u8; 4
 fn atoms(file: &mut (impl Read + Seek), place: Range<u64>) -> io::Result<Vec<Atom>> {
     let (mut found, mut at) = (Vec::new(), place.start);
     while at < place.end && found.len() < MOST_ATOMS {
-        file.seek(SeekFrom::Start(at))?;
-        let mut head = Vec::new();
-        file.by_ref().take(16).read_to_end(&mut head)?;
-        let (Some(size), Some(name)) = (head.get(..4), head.get(4..8)) else {
+        let Some(atom) = atom(file, at..place.end)?.filter(|(_, content)| content.end <= place.end) else {
             break;
         };
-        let (head_size, size) = match (number(size), head.get(8..16)) {
-            (0, _) => (8, place.end - at),
-            (1, Some(size)) => (16, number(size)),
-            (size, _) => (8, size),
-        };
-        let Some(end) = at.checked_add(size).filter(|&end| end <= place.end) else {
-            break;
-        };
-        if size < head_size {
-            break;
-        }
-        found.extend(<[u8; 4]>::try_from(name).map(|name| (name, at + head_size..end)));
-        at = end;
+        at = atom.1.end;
+        found.push(atom);
     }
     Ok(found)
+}
+
+/// The atom that a place begins with, which may say that it ends behind it.
+fn atom(file: &mut (impl Read + Seek), place: Range<u64>) -> io::Result<Option<Atom>> {
+    file.seek(SeekFrom::Start(place.start))?;
+    let mut head = Vec::new();
+    file.by_ref().take(16).read_to_end(&mut head)?;
+    let (Some(size), Some(&[a, b, c, d])) = (head.get(..4), head.get(4..8)) else {
+        return Ok(None);
+    };
+    let (head_size, size) = match (number(size), head.get(8..16)) {
+        (0, _) => (8, place.end - place.start),
+        (1, Some(size)) => (16, number(size)),
+        (size, _) => (8, size),
+    };
+    let end = place.start.checked_add(size).filter(|_| size >= head_size);
+    Ok(end.map(|end| ([a, b, c, d], place.start + head_size..end)))
 }
 
 /// A number, its first digits first.
@@ -244,8 +272,10 @@ mod tests {
         let check =
             |edits: &[u32], expected| assert_eq!(found(file(&list(edits), &[])), expected, "{edits:?}");
         check(&[4000, 1024, one], Some((1024, Some(40_010))));
-        check(&[5000, 1024, one], Some((1024, Some(48_976)))); // there are no more
-        check(&[0, 1024, one], Some((1024, Some(48_976))));
+        check(&[5000, 1024, one], Some((1024, Some(50_010))));
+        // No writer of these knew how long it would be.
+        check(&[0, 1024, one], Some((1024, None)));
+        check(&[u32::MAX, 1024, one], Some((1024, None)));
         check(&[500, u32::MAX, one, 4000, 2112, one], Some((2112, Some(40_010))));
         check(&[1000, 0, one, 1000, 30_000, one], None); // put together of parts
         let text = b"\0\0\0\x01\0\0\0\0 00000000 00000840 000001CA 0000000000009C40 00000000";

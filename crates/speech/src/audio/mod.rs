@@ -1,6 +1,7 @@
 //! Sound: samples with their rate, from files of all kinds.
 
 mod compressed;
+mod cut;
 mod damage;
 mod edit;
 mod error;

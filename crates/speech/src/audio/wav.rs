@@ -153,8 +153,8 @@ struct Header {
     promised: Option<u64>,
 }
 
-/// Walks the chunks up to the samples. A chunk of samples that says 0 or more than there is reaches to the end of the file: the writer could not
-/// go back, or the file was cut. Where it says 0 and other chunks fill the file, it is empty.
+/// Walks the chunks up to the samples. A chunk of samples that says 0 or more than there is reaches to the end of the
+/// file: the writer could not go back, or the file was cut. Where it says 0 and other chunks fill the file, it is empty.
 fn header(reader: &mut (impl Read + Seek), length: Option<u64>) -> Result<Header, AudioError> {
     let mut at = 12;
     let mut found = None;
