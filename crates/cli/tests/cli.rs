@@ -152,11 +152,15 @@ fn wrong_usage_exits_with_2() {
     check(&with(&["--freeze-encoder"]), &["--init"]);
     check(&with(&["--init", "m", "--inner", "2"]), &["cannot be used with"]);
     for what in ["asr", "sounds", "translation", "g2p", "aligner", "tts", "vocoder"] {
-        check(
-            &["train", what, "--epochs", "0"],
-            &["--epochs", "a whole number, 1 or more"],
-        );
+        for flag in ["--epochs", "--batch-size"] {
+            if (what, flag) != ("translation", "--batch-size") {
+                check(&["train", what, flag, "0"], &[flag, "a whole number, 1 or more"]);
+            }
+        }
     }
+    check(&["eval", "asr", "--strings", "0"], &["--strings", "1 or more"]);
+    let model = ["transcribe", "a.wav", "--language-model", "b.arpa", "--lm-weight"];
+    check(&[&model[..], &["nan"]].concat(), &["expected a number"]);
     check(
         &["train", "lm", "--steps", "0"],
         &["--steps", "a whole number, 1 or more"],
