@@ -53,7 +53,8 @@ impl MappedFile {
             &[] // an empty file cannot be mapped
         } else {
             // SAFETY: the mapping is private, so writes by other programs to the file's pages are
-            // the only hazard; checkpoints are replaced by rename, never rewritten in place.
+            // the only hazard; checkpoints and binary language models must be replaced by rename,
+            // never rewritten in place. What tools rewrite in place, as ARPA files, is not mapped.
             let map = unsafe { memmap2::MmapOptions::new().map_copy(&file)? };
             let map: &'static mut MmapMut = Box::leak(Box::new(map));
             map

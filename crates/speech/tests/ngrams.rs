@@ -6,8 +6,11 @@
 //! `query -v word` says of each word of some texts, and of their ends.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sensorium_speech::NGrams;
 use serde_json::Value;
 
@@ -112,4 +115,22 @@ fn what_cannot_be_read_is_named() {
         let error = changed(at, to);
         assert!(error.contains(expected), "{at}: {error}");
     }
+}
+
+#[test]
+fn packed_texts_are_read_and_packed_binaries_are_named() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let packed = |name: &str| {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+        let whole = fs::read(folder().join(name)).expect("a model");
+        packer.write_all(&whole).expect("room");
+        packer.finish().expect("room")
+    };
+    let text = packed("digits.arpa");
+    let plain = fs::read(folder().join("digits.arpa")).expect("a model");
+    assert_eq!(open(dir.path(), 0, &text), open(dir.path(), 1, &plain));
+    let error = open(dir.path(), 2, &text[..text.len() / 2]).expect_err("cut off");
+    assert!(error.contains("is damaged"), "{error}");
+    let error = open(dir.path(), 3, &packed("digits.trie")).expect_err("packed");
+    assert!(error.ends_with("unpack it first"), "{error}");
 }

@@ -78,6 +78,7 @@ impl CtcRecognizer {
             }
             word_at.piece.end = end;
             match word_at.piece.letters.last_mut() {
+                _ if !self.spells_letters() => {}
                 Some(letter) if before == Some(token) => letter.end = end,
                 _ => word_at.piece.letters.push(Piece {
                     text: letter.clone(),

@@ -9,6 +9,8 @@ pub struct Spelling {
     ids: Vec<usize>,
     /// Letters, blanks between words included.
     pub letters: Vec<Piece>,
+    /// Whether what counts as letters are whole words.
+    of_words: bool,
 }
 
 impl Spelling {
@@ -19,7 +21,7 @@ impl Spelling {
 
     /// The words.
     pub fn words(&self) -> Vec<Piece> {
-        words(&self.letters)
+        words(&self.letters, self.of_words)
     }
 
     /// The likeliest token of each state, of 20 ms each.
@@ -34,6 +36,7 @@ impl CtcRecognizer {
         Spelling {
             ids: ids.to_vec(),
             letters: self.letters(ids, 0),
+            of_words: self.vocabulary.is_of_words(),
         }
     }
 
@@ -115,7 +118,7 @@ impl<'a> Speller<'a> {
         let told = (letters[first].start / self.recognizer.step_seconds()).round() as usize;
         self.ids.drain(..told - self.before);
         self.before = told;
-        let mut words = self.recognizer.lasting(words(&letters));
+        let mut words = self.words(&letters);
         words.pop();
         (text(&letters[..first]), words)
     }
@@ -123,7 +126,12 @@ impl<'a> Speller<'a> {
     /// What is left.
     pub fn finish(self) -> (String, Vec<Piece>) {
         let letters = self.recognizer.letters(&self.ids, self.before);
-        (text(&letters), self.recognizer.lasting(words(&letters)))
+        (text(&letters), self.words(&letters))
+    }
+
+    fn words(&self, letters: &[Piece]) -> Vec<Piece> {
+        let of_words = self.recognizer.vocabulary.is_of_words();
+        self.recognizer.lasting(words(letters, of_words))
     }
 }
 
@@ -131,7 +139,8 @@ fn text(letters: &[Piece]) -> String {
     letters.iter().map(|letter| letter.text.as_str()).collect()
 }
 
-fn words(letters: &[Piece]) -> Vec<Piece> {
+/// The words that letters spell; they have no letters if those are `of_words`.
+fn words(letters: &[Piece], of_words: bool) -> Vec<Piece> {
     let mut words: Vec<Piece> = Vec::new();
     let mut open = false;
     for letter in letters {
@@ -143,7 +152,10 @@ fn words(letters: &[Piece]) -> Vec<Piece> {
             word.letters.push(letter.clone());
         } else {
             words.push(Piece {
-                letters: vec![letter.clone()],
+                letters: match of_words {
+                    true => Vec::new(),
+                    false => vec![letter.clone()],
+                },
                 ..letter.clone()
             });
             open = true;
@@ -207,6 +219,8 @@ mod tests {
             words.extend(said);
             assert_eq!(text.trim(), whole.text());
             assert_eq!(words, recognizer.lasting(whole.words()));
+            // The model spells whole words.
+            assert!(words.iter().all(|word| word.letters.is_empty()));
         }
     }
 }

@@ -5,9 +5,9 @@ mod kenlm;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::fmt::Debug;
-use std::io::{BufReader, Read};
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,7 +39,8 @@ trait Table: Debug + Send + Sync {
 }
 
 impl NGrams {
-    /// Reads an ARPA file, which may be packed with gzip, or opens a binary file of KenLM.
+    /// Reads an ARPA file, which may be packed with gzip, or opens a binary file of KenLM. That one stays mapped into
+    /// memory: replace it by rename, and do not rewrite it in place.
     ///
     /// # Errors
     /// If it cannot be read or is something else.
@@ -48,20 +49,31 @@ impl NGrams {
             path: path.to_path_buf(),
             problem,
         };
-        let unreadable = |error: std::io::Error| problem(format!("cannot be read: {error}"));
-        let is_file = std::fs::metadata(path).map_err(unreadable)?.is_file();
-        let bytes: Cow<'static, [u8]> = match is_file {
-            true => MappedFile::open(path).map_err(unreadable)?.bytes().into(),
-            false => std::fs::read(path).map_err(unreadable)?.into(),
-        };
-        let table: Arc<dyn Table> = if kenlm::is_one(&bytes) {
-            Arc::new(kenlm::KenLm::new(bytes).map_err(problem)?)
-        } else {
-            let reader: Box<dyn Read + '_> = match bytes.starts_with(&[0x1f, 0x8b]) {
-                true => Box::new(GzDecoder::new(&*bytes)),
-                false => Box::new(&*bytes),
+        let unreadable = |error: io::Error| problem(format!("cannot be read: {error}"));
+        let file = File::open(path).map_err(unreadable)?;
+        let is_file = file.metadata().map_err(unreadable)?.is_file();
+        let (first, mut all) = begun(BufReader::new(file)).map_err(unreadable)?;
+        let table: Arc<dyn Table> = if kenlm::is_one(&first) {
+            let bytes = match is_file {
+                true => MappedFile::open(path).map_err(unreadable)?.bytes().into(),
+                false => {
+                    let mut bytes = Vec::new();
+                    all.read_to_end(&mut bytes).map_err(unreadable)?;
+                    bytes.into()
+                }
             };
-            Arc::new(arpa::Arpa::read(BufReader::new(reader)).map_err(problem)?)
+            Arc::new(kenlm::KenLm::new(bytes).map_err(problem)?)
+        } else if first.starts_with(&[0x1f, 0x8b]) {
+            let damaged = |error: io::Error| problem(format!("is damaged: {error}"));
+            let (first, all) = begun(GzDecoder::new(all)).map_err(damaged)?;
+            if kenlm::is_one(&first) {
+                return Err(problem(
+                    "is a packed binary file of KenLM: unpack it first".to_string(),
+                ));
+            }
+            Arc::new(arpa::Arpa::read(BufReader::new(all)).map_err(problem)?)
+        } else {
+            Arc::new(arpa::Arpa::read(BufReader::new(all)).map_err(problem)?)
         };
         Ok(Self(table))
     }
@@ -93,4 +105,11 @@ impl NGrams {
             None => 0.0,
         }
     }
+}
+
+/// The first bytes of what is read, which tell what it is, and all of it.
+fn begun(mut reader: impl Read) -> io::Result<(Vec<u8>, impl Read)> {
+    let mut first = Vec::new();
+    reader.by_ref().take(64).read_to_end(&mut first)?;
+    Ok((first.clone(), Cursor::new(first).chain(reader)))
 }

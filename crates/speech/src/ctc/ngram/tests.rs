@@ -25,3 +25,27 @@ fn longer_grams_come_first_and_shorter_ones_cost_what_the_file_says() {
         assert!(found.contains(said), "{found}");
     }
 }
+
+#[test]
+fn numbers_that_are_too_great_are_named_or_score_wrongly() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ngrams");
+    for kind in ["probing", "rest", "trie", "quant", "array", "quantarray"] {
+        let whole = std::fs::read(folder.join(format!("digits.{kind}"))).unwrap();
+        // Behind the header's numbers stand how many n-grams of three words there are.
+        for lie in [None, Some(124)] {
+            for at in 0..whole.len() - 8 {
+                let mut bytes = whole.clone();
+                for at in lie.into_iter().chain([at]) {
+                    bytes[at..at + 8].fill(0xff);
+                }
+                let Ok(model) = kenlm::KenLm::new(bytes.into()) else {
+                    continue;
+                };
+                let (model, mut state) = (NGrams(Arc::new(model)), Vec::new());
+                for word in ["one", "two", "unheard", "three", "four"] {
+                    assert!(model.score(&mut state, word).is_finite(), "{kind} {at}");
+                }
+            }
+        }
+    }
+}

@@ -204,7 +204,7 @@ impl Pointers {
             list.wrapping_sub(entries.wrapping_mul(u64::from(*left_out))) as i64
         };
         let left_out = (0..=all.min(most)).min_by_key(cost).unwrap_or(0);
-        let count = upper(left_out) + 1;
+        let count = upper(left_out).checked_add(1).ok_or_else(damaged)?;
         let at = layout.take(
             count
                 .checked_add(1)
