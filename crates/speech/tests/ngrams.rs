@@ -1,9 +1,8 @@
 //! N-gram language models in all formats, beside the scores that KenLM's own `query` gives.
 //!
 //! `digits.arpa` in `ngrams/` is a small back-off model of three words in a row, made of random strings of digits; the
-//! others are made of it by KenLM's `build_binary`: `probing` and `trie` by their names, `rest` with `-r` and models of
-//! one and two words, `quant` with `-q 4 -b 4`, `array` with `-a 22`, `quantarray` with both. `expected.json` has what
-//! `query -v word` says of each word of some texts, and of their ends.
+//! others are made of it by KenLM's `build_binary`. `expected.json` has what `query -v word` says of each word of some
+//! texts, and of their ends. `make.py` there makes them all.
 
 use std::fs;
 use std::io::Write;
