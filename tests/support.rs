@@ -1,5 +1,6 @@
-//! What the tests of the whole share: the program, and a small data set drawn on the spot.
+//! What the tests of the whole share: the program, recordings, and a small data set drawn on the spot.
 
+pub mod recordings;
 pub mod tiny;
 
 use std::fs;
