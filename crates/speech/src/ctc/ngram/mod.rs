@@ -11,7 +11,7 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
-use flate2::read::GzDecoder;
+use flate2::read::MultiGzDecoder;
 use sensorium_kernels::MappedFile;
 
 use crate::error::Error;
@@ -65,7 +65,7 @@ impl NGrams {
             Arc::new(kenlm::KenLm::new(bytes).map_err(problem)?)
         } else if first.starts_with(&[0x1f, 0x8b]) {
             let damaged = |error: io::Error| problem(format!("is damaged: {error}"));
-            let (first, all) = begun(GzDecoder::new(all)).map_err(damaged)?;
+            let (first, all) = begun(MultiGzDecoder::new(all)).map_err(damaged)?;
             if kenlm::is_one(&first) {
                 return Err(problem(
                     "is a packed binary file of KenLM: unpack it first".to_string(),
