@@ -264,6 +264,7 @@ impl Params {
         let tensor = match &store.source {
             Some(source) if !store.draws(&name) => store.read(source.as_ref(), &name, shape, role)?,
             _ => {
+                let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
                 tch::manual_seed(seed_of(store.seed, &name));
                 init.tensor(shape, store.kind, store.device)
             }
@@ -279,6 +280,9 @@ impl Params {
         Ok(tensor)
     }
 }
+
+/// libtorch's generator is one for all threads: whoever seeds it draws before another one does.
+static GENERATOR: Mutex<()> = Mutex::new(());
 
 impl Store {
     fn given(&self) -> MutexGuard<'_, Vec<Param>> {
