@@ -74,7 +74,7 @@ pub fn talk(times: usize) -> Vec<u8> {
     bytes
 }
 
-/// What the program makes of standard input.
+/// What the program makes of standard input, which comes in odd pieces, as pipes cut it.
 ///
 /// # Panics
 /// If it does not start.
@@ -89,8 +89,11 @@ pub fn piped(home: &Path, args: &[&str], bytes: &[u8]) -> Output {
     let mut stdin = child.stdin.take().expect("standard input");
     let bytes = bytes.to_vec();
     let writer = std::thread::spawn(move || {
-        // It may have heard enough.
-        let _ = stdin.write_all(&bytes);
+        for part in bytes.chunks(777) {
+            if stdin.write_all(part).is_err() {
+                break; // it has heard enough
+            }
+        }
     });
     let output = child.wait_with_output().expect("it ends");
     writer.join().expect("it does not panic");

@@ -287,22 +287,8 @@ fn words_are_told_while_they_are_said() {
         .flat_map(|x| ((x * 32767.0) as i16).to_le_bytes())
         .collect();
     let live = |extra: &[&str]| {
-        let mut command = sensorium(home);
-        command
-            .args(["transcribe", "--live", "--rate", "8000"])
-            .args(extra);
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command.spawn().expect("the program starts");
-        let mut stdin = child.stdin.take().expect("standard input");
-        // In odd pieces, as pipes cut them.
-        for part in bytes.chunks(777) {
-            stdin.write_all(part).expect("it reads on");
-        }
-        drop(stdin);
-        child.wait_with_output().expect("it ends")
+        let args = ["transcribe", "--live", "--rate", "8000"];
+        piped(home, &[&args[..], extra].concat(), &bytes)
     };
     let heard = live(&[]);
     assert!(heard.status.success(), "{}", stderr(&heard));

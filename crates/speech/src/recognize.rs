@@ -108,12 +108,7 @@ impl SpeechToText {
     /// # Errors
     /// If there is nothing to hear, the language is not known, or a setting makes no sense.
     pub fn transcribe(&self, audio: &Audio) -> Result<Spoken, Error> {
-        let mut intake = Intake::new(
-            (audio.channels(), audio.rate()),
-            self.rate(),
-            &self.options,
-            self.silero.as_ref(),
-        )?;
+        let mut intake = self.intake(audio.channels(), audio.rate())?;
         for block in audio.samples().chunks(BLOCK * audio.channels()) {
             if !intake.push(block)? {
                 break;
@@ -142,12 +137,7 @@ impl SpeechToText {
         mut audio: AudioStream,
         tell: &mut dyn FnMut(News<'_>) -> ControlFlow<()>,
     ) -> Result<Heard, Error> {
-        let mut intake = Intake::new(
-            (audio.channels(), audio.rate()),
-            self.rate(),
-            &self.options,
-            self.silero.as_ref(),
-        )?;
+        let mut intake = self.intake(audio.channels(), audio.rate())?;
         let end = self.options.end.unwrap_or(f64::INFINITY);
         let of = audio.seconds().map(|seconds| seconds.min(end));
         while let Some(block) = audio.next_block()? {
@@ -164,6 +154,12 @@ impl SpeechToText {
             damage: audio.damage(),
             ..intake.finish()?
         })
+    }
+
+    /// What takes a recording of so many channels at `rate` Hz.
+    fn intake(&self, channels: usize, rate: u32) -> Result<Intake<'_>, Error> {
+        let silero = self.silero.as_ref();
+        Ok(Intake::new((channels, rate), self.rate(), &self.options, silero)?)
     }
 
     /// The rate at which the model hears, in Hz.
